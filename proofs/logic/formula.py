@@ -468,8 +468,15 @@ def declarations(assertions: Iterable[Formula]) -> str:
             sorts[domain.name] = f"(declare-sort {domain.name} 0)\n"
             told(domain.name, sorts[domain.name])
 
+    done = set[object]()
     for term in _subterms(assertions):
-        declare(term.domain)
+        if term.domain not in done:
+            done.add(term.domain)
+            declare(term.domain)
+        if term.op == "apply":
+            if term.of in done:
+                continue
+            done.add(term.of)
         of: tuple[Domain, ...] = ()
         if term.op == "symbol":
             name = str(term.of)
@@ -553,24 +560,36 @@ class _Printer:
         self, body: Formula, bound: frozenset[str], new: frozenset[str] | None
     ) -> Iterator[tuple[Formula, int]]:
         """The terms that a `let` of this scope has, each with how many others it stands on."""
+        if not body.args or body.number in self.names:
+            return
+        names = self.names
         uses: dict[int, int] = {}
         order: list[Formula] = []
-        waiting: list[tuple[Formula, bool]] = [(body, False)]
+        waiting: list[Formula | None] = [body]
+        again = False
         while waiting:
-            term, left = waiting.pop()
-            if left:
-                order.append(term)
-                continue
-            if not term.args or term.number in self.names:
-                continue
-            uses[term.number] = uses.get(term.number, 0) + 1
-            if uses[term.number] > 1:
-                continue
-            waiting.append((term, True))
-            waiting += [(arg, False) for arg in reversed(term.args)]
+            term = waiting.pop()
+            if term is None:  # all that the next one stands on has been seen
+                done = waiting.pop()
+                assert done is not None
+                order.append(done)
+            elif term.number in uses:
+                uses[term.number] += 1
+                again = True
+            else:
+                uses[term.number] = 1
+                waiting += (term, None)
+                for arg in reversed(term.args):
+                    if arg.args and arg.number not in names:
+                        waiting.append(arg)
+        if not again:
+            return
         height: dict[int, int] = {}
         for term in order:
-            below = max((height.get(arg.number, 0) for arg in term.args), default=0)
+            below = 0
+            for arg in term.args:
+                if (of := height.get(arg.number, 0)) > below:
+                    below = of
             mine = term.open <= bound and (new is None or bool(term.open & new))
             if mine and uses[term.number] > 1 and term is not body:
                 yield term, below
@@ -591,7 +610,9 @@ class _Printer:
             written = " ".join(f"({name} {domain.name})" for name, domain in term.of)
             return f"(forall ({written}) {self.scope(term.args[0], bound, names)})"
         op = term.of.name if isinstance(term.of, Function) else term.op
-        return f"({op} {' '.join([self.term(arg, bound) for arg in term.args])})"
+        known = self.names
+        said = [known.get(arg.number) or self.compound(arg, bound) for arg in term.args]
+        return f"({op} {' '.join(said)})"
 
 
 def _leaf(term: Formula) -> str:
