@@ -566,7 +566,6 @@ class _Printer:
         uses: dict[int, int] = {}
         order: list[Formula] = []
         waiting: list[Formula | None] = [body]
-        again = False
         while waiting:
             term = waiting.pop()
             if term is None:  # all that the next one stands on has been seen
@@ -575,14 +574,13 @@ class _Printer:
                 order.append(done)
             elif term.number in uses:
                 uses[term.number] += 1
-                again = True
             else:
                 uses[term.number] = 1
                 waiting += (term, None)
                 for arg in reversed(term.args):
                     if arg.args and arg.number not in names:
                         waiting.append(arg)
-        if not again:
+        if max(uses.values()) == 1:
             return
         height: dict[int, int] = {}
         for term in order:
