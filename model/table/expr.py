@@ -27,7 +27,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Generic, TypeVar
 
 
@@ -51,23 +51,6 @@ RATIO = Sort("Ratio")
 Literal = bool | int | str | Fraction
 
 
-V = TypeVar("V")
-
-
-class found_once(Generic[V]):  # noqa: N801 - as functools.cached_property, which takes a lock
-    """A property of a term that is found out when it is first asked for."""
-
-    def __init__(self, find: Callable[..., V]):
-        self.find, self.name, self.__doc__ = find, find.__name__, find.__doc__
-
-    def __get__(self, term: object, owner: object = None) -> V:
-        """What it is; it is kept where Python looks first."""
-        if term is None:
-            raise AttributeError(f"{self.name} is a property of a term")
-        found = vars(term)[self.name] = self.find(term)
-        return found
-
-
 @dataclass(frozen=True, eq=False)
 class Expr:
     """A term.  `args` are terms, except in the leaves, where they name what the leaf stands for."""
@@ -84,12 +67,12 @@ class Expr:
 
     __hash__ = object.__hash__
 
-    @found_once
+    @cached_property
     def operands(self) -> tuple[Expr, ...]:
         """The arguments that are terms."""
         return tuple(arg for arg in self.args if isinstance(arg, Expr))
 
-    @found_once
+    @cached_property
     def free(self) -> tuple[Expr, ...]:
         """The parameters that occur in it and that no quantifier in it binds."""
         if self.op == "parameter":
@@ -97,18 +80,18 @@ class Expr:
         found = dict.fromkeys(p for arg in self.operands for p in arg.free)
         return tuple(p for p in found if self.op != "forall" or p is not self.args[0])
 
-    @found_once
+    @cached_property
     def quantified(self) -> bool:
         """Whether a quantifier occurs in it."""
         return self.op == "forall" or any(arg.quantified for arg in self.operands)
 
-    @found_once
+    @cached_property
     def constants(self) -> frozenset[str]:
         """The names of the constants that occur in it."""
         own = (str(self.args[0]),) if self.op == "constant" else ()
         return _same(frozenset(own).union(*(arg.constants for arg in self.operands)))
 
-    @found_once
+    @cached_property
     def reads(self) -> frozenset[Variable]:
         """The state that it reads."""
         own = (arg for arg in self.args if isinstance(arg, Variable))
