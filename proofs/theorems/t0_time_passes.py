@@ -246,7 +246,7 @@ def prove_may(solvers: Sequence[str] = ("z3",)) -> Check:
     facts = decide(OPEN, solvers)
     groups = [list(obligations(blocked)) for blocked in blocks()]
     every = [each for group in groups for each in group]
-    by_z3_said = answers_of_each(every) if "z3" in solvers else {}
+    by_z3_said = answers_of_each("z3", every) if "z3" in solvers else {}
     answered = (
         answer
         for group in groups
