@@ -15,7 +15,7 @@ from typing import Any
 from holdover.proofs.logic import formula
 from holdover.proofs.logic.few_members import among, as_they_are, at_symbols, at_witnesses
 from holdover.proofs.logic.formula import TRUTH, Formula, all_of, any_of
-from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, script
+from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, reasons, script
 from holdover.proofs.logic.read_by_z3 import Read, read_by_z3
 from holdover.proofs.result import Outcome, combine
 
@@ -255,10 +255,17 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
 
     It is asked first whether their instances do: where the conjunct fails after the step, then at
     the row's parameters as well (`few_members.py`).  Only then it is asked about all members.
+    Steps that take more than their conjunct (`reasons`) mostly need the parameters, and are asked
+    with these at once.
     """
     found: dict[str, Answer] = {}
     for told in (*INSTANCES, as_they_are):
-        every = [each for each in together if each.first and each.name not in found]
+        later = reasons() if told is at_witnesses else {}
+        every = [
+            each
+            for each in together
+            if each.first and each.name not in found and not later.get((each.row, each.conjunct))
+        ]
         for left in _alike(every, told in INSTANCES) if solver == "cvc5" else [every]:
             asked = [told(each.first, each.assertions[-1]) for each in left]
             premises, goals = [before for before, _ in asked], [goal for _, goal in asked]

@@ -2,11 +2,11 @@
 
 Not a cutoff theorem - none is claimed - but the confrontation of the readings with each other:
 
-* every state that the explorer reaches satisfies the invariant that is proved inductive;
+* every state that a search reaches satisfies the invariant that is proved inductive;
 * a row that is proved never to fire is never seen to fire;
 * the step that breaks the invariant for `wfwg311` is replayed: a solver's state and step, taken by
   the concrete semantics, break the same conjunct;
-* the worst holdover that the explorer sees is the bound's, on every profile that has one, and the
+* the worst holdover that a search sees is the bound's, on every profile that has one, and the
   search finds no end where the bound says there is none.
 
 T1 replays the solver's collision in the explorer's semantics.
@@ -200,7 +200,7 @@ def small_world(profile: Profile, environment: Environment) -> Instance:
     return Instance(LEASE_TABLE, constants, bounds_for(constants, 1, 1, 1, past=past))
 
 
-def explorers_worst(world: Instance) -> int | None:
+def searched_worst(world: Instance) -> int | None:
     """For how many ticks the host outstays its lease at most, in all runs.
 
     None if it never does, or if there are more than `MOST` states.  By the engine's kernel; the
@@ -215,11 +215,11 @@ def explorers_worst(world: Instance) -> int | None:
 
 
 def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
-    """The explorer's worst holdover is the bound's, in the same ticks."""
+    """The worst holdover of a search is the bound's, in the same ticks."""
     start = time.perf_counter()
     world = small_world(profile, environment)
-    worst, constants = explorers_worst(world), world.constants
-    says = f"the worst holdover the explorer sees of {name} is the bound's"
+    worst, constants = searched_worst(world), world.constants
+    says = f"the worst holdover a search sees of {name} is the bound's"
     if worst is None:
         return Check(f"worst holdover, {name}", says, "unknown", "the search was cut off")
     if not holds(bounded(h), constants):
@@ -229,7 +229,7 @@ def same_worst(name: str, profile: Profile, environment: Environment) -> Check:
         expected = seconds(worst_holdover(h), constants)
         # Instants are whole ticks: of a bound between two ticks the search can reach the lower.
         good = worst == expected.__floor__()
-        detail = f"explorer {worst}, bound {expected} ticks"
+        detail = f"search {worst}, bound {expected} ticks"
     return Check(
         f"worst holdover, {name}",
         says,

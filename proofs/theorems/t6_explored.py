@@ -222,13 +222,13 @@ def compare(
     search: Callable[[SmallNetwork], tuple[int, int | None]] = longest_displaced,
     what: str = "time",
 ) -> Check:
-    """The longest time, or conflict, that the explorer finds is the bound."""
+    """The longest time, or conflict, that a search finds is the bound."""
     start = time.perf_counter()
     bound, found = search(setting)
     return Check(
         f"explored, {setting.name}",
-        f"the longest {what} that the explorer finds is the bound: {setting.name}",
+        f"the longest {what} that a search finds is the bound: {setting.name}",
         "holds" if found == bound else "violated",
-        f"explorer {found}, bound {bound} ticks",
+        f"search {found}, bound {bound} ticks",
         time.perf_counter() - start,
     )

@@ -148,7 +148,7 @@ def settings() -> Iterator[SmallNetwork]:
 
 
 def search() -> Iterator[Check]:
-    """The longest conflict that the explorer finds is the bound, in each small network."""
+    """The longest conflict that a search finds is the bound, in each small network."""
     return (compare(each, longest_conflict, "conflict") for each in settings())
 
 

@@ -276,7 +276,7 @@ def graphs_t5() -> str:
 
 
 def worst_t5() -> str:
-    """The explorer's worst holdover beside the bound's."""
+    """A search's worst holdover beside the bound's."""
     rows = []
     for name, profile, environment in t5_agreement.worlds():
         found = t5_agreement.same_worst(name, profile, environment)
