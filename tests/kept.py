@@ -77,7 +77,7 @@ FAMILIES: Mapping[str, Family] = {
         (*COMPILERS, "hypothesis"),
     ),
     "seeded defects, by their journals": Family(
-        ("pytest", "-q", "tests/reference/validation/test_follower.py"),
+        (*PYTEST, "tests/reference/validation/test_follower.py"),
         (
             *CORES,
             "proofs/result.py",
@@ -89,8 +89,8 @@ FAMILIES: Mapping[str, Family] = {
         COMPILERS,
     ),
     "cores searched part by part": Family(
-        ("pytest", "-q", "tests/reference/refinement/test_product.py"),
-        (*CORES, "proofs/result.py", "tests/reference/refinement"),
+        (*PYTEST, "tests/reference/refinement/test_product.py"),
+        (*CORES, "proofs/result.py", KEPT_ANSWERS, "tests/reference/refinement"),
         COMPILERS,
     ),
     "exported obligations": Family(

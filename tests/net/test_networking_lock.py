@@ -118,6 +118,8 @@ def played(links: Links, tmp_path_factory: pytest.TempPathFactory) -> Played:
 
     renewing = Holder.begin(hosts["renewing"], place, "renewing", "--no-probe")
     renewing.client.says("in use", LONG)
+    # While the lock is held, the kernel removes no address either whose lifetime is over.
+    wait_until(extended.leases()[-2][1], SECOND)
     added = Holder.begin(hosts["added"], place, "added")
     added.server.says("DHCPACK", LONG)  # it probes for as long as four seconds or more
     with networking_lock.hold_lock() as lock:

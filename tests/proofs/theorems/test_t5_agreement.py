@@ -48,7 +48,7 @@ def test_t5_holds(theorem: Theorem) -> None:
 def test_profiles_with_and_without_a_bound_are_among_the_worlds(theorem: Theorem) -> None:
     details = [c.detail for c in theorem.checks if c.name.startswith("worst holdover")]
     assert any(detail.startswith("no bound") for detail in details)
-    assert any(detail.startswith("explorer") for detail in details)
+    assert any(detail.startswith("search") for detail in details)
 
 
 # Invariants --------------------------------------------------------------------------------------
