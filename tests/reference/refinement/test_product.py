@@ -21,10 +21,7 @@ from holdover.reference.refinement.product.steps import Product
 from holdover.reference.refinement.search import world_of
 from holdover.reference.refinement.setting import Setting, every_setting, settings
 from holdover.reference.refinement.world import World
-from tests import kept
 from tests.reference.refinement.plain_search import PlainSearch
-
-FAMILY = "cores searched part by part"
 
 MOST = 16_000
 SMALL = [s for s in every_setting() if s.states <= MOST]
@@ -43,18 +40,13 @@ def sizes(search: ProductSearch | PlainSearch) -> tuple[int, int, int]:
     return search.states, search.steps, search.depth
 
 
+@pytest.mark.kept("cores searched part by part")
 @pytest.mark.parametrize("setting", SMALL, ids=lambda setting: setting.name)
-def test_it_finds_what_a_plain_search_finds(
-    setting: Setting, record_property: Callable[[str, object], None]
-) -> None:
+def test_it_finds_what_a_plain_search_finds(setting: Setting) -> None:
     """As many states and steps, as deep, and by the same rows of the table.
 
-    Today or, where nothing has changed since, when all were searched (tests/kept.py); those below
-    at each commit.
+    Those below are searched at each commit.
     """
-    if setting.name not in kept.made_today(FAMILY, [each.name for each in SMALL]):
-        record_property(FAMILY, f"{setting.name:30} as kept")
-        return
     ours, plain = world_of(setting), world_of(setting)
     assert sizes(searched(ours)) == sizes(PlainSearch(plain))
     assert set(ours.rows.taken) == set(plain.rows.taken) != set()

@@ -22,7 +22,6 @@ from holdover.reference.validation.explain import CLIENT
 from holdover.reference.validation.findings import JournalVerdict
 from holdover.reference.validation.follower import Follower, replay
 from holdover.reference.wire.arp import announcement
-from tests import kept
 from tests.reference.validation.rehearsal import (
     ADDRESS,
     SCENES,
@@ -186,6 +185,7 @@ UNSEEN = {
 """What a journal does not show, and why."""
 
 
+@pytest.mark.kept(FAMILY)
 @pytest.mark.parametrize("defect", defects_of("client"), ids=lambda defect: defect.name)
 def test_a_defective_client_is_found_out(
     defect: Seeded, record_property: Callable[[str, object], None]
@@ -193,12 +193,8 @@ def test_a_defective_client_is_found_out(
     """Each defect of `refinement/defects.toml`, by what it writes into its journal.
 
     Up to the first scene whose journal convicts it; one that none convicts is seen in all.  A
-    journal that is line by line the reference client's has the verdict of that one.  Today or,
-    where nothing has changed since, when all were judged (tests/kept.py).
+    journal that is line by line the reference client's has the verdict of that one.
     """
-    if defect.name not in kept.made_today(FAMILY, [each.name for each in defects_of("client")]):
-        record_property(FAMILY, f"{defect.name:30} as kept")
-        return
     core, seen = mutant(defect), {}
     for scene in SCENES:
         made = rehearsed(scene, core)
