@@ -233,10 +233,11 @@ def answers(
 
 
 def answers_of_each(solver: str, some: Sequence[Obligation]) -> dict[str, Answer]:
-    """A solver's answers to obligations without quantifiers, by name; they have little in common.
+    """A solver's answers to obligations that have little in common, by name.
 
     Z3 is asked in one context, which takes longer to make than such questions, and cvc5 about some
-    `AT_ONCE`.  What a solver does not prove so it is asked alone.
+    `AT_ONCE`, which helps where nothing is quantified.  What a solver does not decide so it is
+    asked alone.
     """
     ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (None, len(some) or 1)
     found: dict[str, Answer] = {}

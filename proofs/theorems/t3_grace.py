@@ -176,13 +176,13 @@ class _Drifting(Logic):
 # Necessity ---------------------------------------------------------------------------------------
 
 
-ALWAYS = (*numbers(), *PREMISES, bounded(h))
+ASSUMED = (*numbers(), *PREMISES, bounded(h))
 LENGTHS = (full, least, grace, *(honoured(x, y) for x in (h, g) for y in (full, least)))
 OTHER_PROBES = probes[g]
 
 
 @cache
-def below(term: Expr) -> Expr:
+def grace_below(term: Expr) -> Expr:
     """The grace is below it."""
     return fastest(grace) < term
 
@@ -195,7 +195,7 @@ def ends_badly(way: Way, relation: Expr) -> tuple[list[Formula], Formula]:
     """
     path = run(way)
     start = path.here.where(path.start)
-    assumed = (*ALWAYS, *way.assumptions(), relation)
+    assumed = (*ASSUMED, *way.assumptions(), relation)
     premises = [start.read(term, hosts(start)) for term in assumed]
     for length in LENGTHS:
         premises += right_within(start.read(length, hosts(start)))
@@ -212,7 +212,7 @@ def reaching_term() -> tuple[Obligation, Obligation]:
     assumed = (*numbers(), *PREMISES, ~ack_missed(h), fastest(grace) < worst_holdover(h))
     host = {h: formula.symbol("h", domain(HOST))}
     premises = [logic.read(term, host) for term in assumed]
-    below = formula.any_of(logic.read(fastest(grace) < term, host) for _, term, _ in HEARD)
+    below = formula.any_of(logic.read(grace_below(term), host) for _, term, _ in HEARD)
     return (
         Obligation("T3", "necessary", "a term", (*premises, ~below)),
         Obligation("T3", "necessary", "a term, premises", tuple(premises)),
@@ -221,7 +221,7 @@ def reaching_term() -> tuple[Obligation, Obligation]:
 
 def necessary(way: Way) -> tuple[Obligation, Obligation]:
     """Below the bound the run exists and ends badly; and the premises, which must have a model."""
-    premises, exists = ends_badly(way, below(way.shows))
+    premises, exists = ends_badly(way, grace_below(way.shows))
     return (
         Obligation("T3", "necessary", way.name, (*premises, ~exists)),
         Obligation("T3", "necessary", f"{way.name}, premises", tuple(premises)),
