@@ -38,6 +38,8 @@ def text_of(path: Path, most: int, what: str) -> str:
 
 def harmful(text: str, allowed: str = "") -> str | None:
     """The first control or direction character, as U+XXXX; None where there is none."""
+    if text.isprintable():
+        return None
     for character in text:
         if character not in allowed and unicodedata.category(character) in HARMFUL:
             return f"U+{ord(character):04X}"

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import cache
 from importlib import resources
 from math import ceil
 from pathlib import Path
@@ -237,6 +238,7 @@ def mix_constants(hosts: Sequence[Mapping[str, object]]) -> dict[str, object]:
 # TOML --------------------------------------------------------------------------------------------
 
 
+@cache
 def builtin_names() -> tuple[str, ...]:
     """The profiles that come with the project."""
     folder = resources.files("holdover.model.clients") / "profiles"
