@@ -75,7 +75,7 @@ def brief(cell: matrix_.MatrixCell) -> str:
 def matrix(jobs: int, as_json: bool) -> int:
     """Print which safeguard cures which fault.
 
-    Takes some minutes.  Exit status 0 if every cell was decided, 3 if some are unknown.
+    Takes some seconds.  Exit status 0 if every cell was decided, 3 if some are unknown.
     """
     with Progress("cells") as progress:
         found = matrix_.whole(jobs, lambda done, of: progress.count(done, of, "matrix"))
