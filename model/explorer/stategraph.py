@@ -23,7 +23,15 @@ import networkx as nx
 import numpy as np
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import Transitions, digraph, number_steps, pause_collection
+from holdover.model.explorer.graphs import (
+    Edges,
+    Transitions,
+    digraph,
+    edge_of,
+    number_steps,
+    of_edges,
+    pause_collection,
+)
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr, all_of
 from holdover.model.table.properties import Property
@@ -68,25 +76,34 @@ def grow(
 ) -> StateGraph:
     """The graph of all states, or of those before and at the first where `end` holds."""
     states, numbers = [instance.initial], {instance.initial: 0}
-    waiting, taken = [0], array("q")
+    waiting, taken, count = [0], array("q"), 1
     ends = set()
+    rows = [edge_of(frozenset({label.action.name})) for label in instance.labels]
+    after: Edges[int] = {0: {}}
+    before: Edges[int] = {0: {}}
     with pause_collection():
         while waiting:
             here = waiting.pop()
             if end is not None and end(states[here]):
                 ends.add(here)
                 continue
+            ways = after[here]
             for edge, following in instance.successors(states[here]):
-                there = numbers.setdefault(following, len(states))
-                if there == len(states):
+                there = numbers.setdefault(following, count)
+                if there == count:
+                    count += 1
                     states.append(following)
                     waiting.append(there)
+                    after[there], before[there] = {}, {}
+                step = rows[edge]
+                if there in ways:
+                    step = edge_of(ways[there]["actions"] | step["actions"])
+                ways[there] = before[there][here] = step
                 taken.extend((here, there, edge))
-            if len(states) > most:
+            if count > most:
                 raise TooManyStatesError(most)
     steps = number_steps(instance, np.asarray(taken, dtype=np.int64))
-    graph = digraph(steps, range(len(states)), loops=True)
-    return StateGraph(instance, states, steps, graph, frozenset(ends))
+    return StateGraph(instance, states, steps, of_edges(after, before), frozenset(ends))
 
 
 # What networkx says ------------------------------------------------------------------------------
@@ -126,7 +143,7 @@ def read(
     distances = how_far(grown)
     within = np.zeros(len(states), dtype=bool)
     within[list(distances)] = True
-    parts = list(nx.strongly_connected_components(graph))
+    parts = components(graph)
     return GraphReading(
         frozenset(states[node] for node in distances),
         int(within[grown.taken.sources].sum()),
@@ -136,6 +153,16 @@ def read(
         comes(grown, eventually or {}, faults),
         len(parts),
     )
+
+
+def components(graph: nx.DiGraph[int]) -> list[set[int]]:
+    """The strongly connected components, by networkx, of a graph of what node 0 leads to.
+
+    Where all of it leads back, which is sooner found out, it is one.
+    """
+    back = nx.single_target_shortest_path_length(graph, 0)
+    whole = len(back) == len(graph)
+    return [set(back)] if whole else list(nx.strongly_connected_components(graph))
 
 
 def how_far(grown: StateGraph) -> dict[int, int]:
@@ -168,16 +195,20 @@ def _bad(
     grown: StateGraph, always: Sequence[Property], steps: Sequence[Property]
 ) -> Iterator[tuple[str, Bad]]:
     """All properties are asked for at once, and each one where not all are kept."""
-    states, taken = grown.states, grown.taken
+    states = grown.states
     holds = {p.name: grown.instance.predicate(p.term) for p in always}
     all_hold = grown.instance.predicate(all_of(*(p.term for p in always)))
     odd = [n for n, state in enumerate(states) if not all_hold(state)]
     for name, holds_in in holds.items():
         yield name, [(n, None, 0) for n in odd if not holds_in(states[n])]
     kept = {p.name: grown.instance.step_predicate(p.term) for p in steps}
-    all_kept = grown.instance.step_predicate(all_of(*(p.term for p in steps)))
-    ends = zip(taken.sources.tolist(), taken.targets.tolist(), strict=True)
-    strange = [(u, v) for u, v in ends if not all_kept(states[u], states[v])]
+    all_kept = grown.instance.steps_predicate(all_of(*(p.term for p in steps)))
+    strange = [
+        (u, v)
+        for u, ahead in grown.graph.adjacency()
+        if not all_kept(states[u], zip(ahead, map(states.__getitem__, ahead), strict=True))
+        for v in ahead
+    ]
     for name, kept_in in kept.items():
         yield name, [(u, v, 1) for u, v in strange if not kept_in(states[u], states[v])]
 

@@ -335,7 +335,7 @@ class Instance:
         code = self.source.read(term, {}).text
         return self.compiled(f"def predicate(s, t):\n    return {code}\n", "predicate")  # type: ignore[no-any-return]
 
-    def steps_predicate(self, term: Expr) -> Callable[[State, Steps], bool]:
+    def steps_predicate(self, term: Expr) -> Callable[[State, Iterable[tuple[int, State]]], bool]:
         """Whether a property is true of each of some steps from a state."""
         text = all_steps_source(self.source.read(term, {}).text)
         return self.compiled(text, "predicate")  # type: ignore[no-any-return]
