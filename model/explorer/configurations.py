@@ -22,6 +22,7 @@ from holdover.model.clients.profile import load
 from holdover.model.explorer.explore import EngineResult, Exploration, Progress, explore
 from holdover.model.explorer.instances import environment_of, small_instance
 from holdover.model.readings.finite import Instance
+from holdover.model.readings.narrow import narrowed
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
@@ -121,15 +122,15 @@ class ExplorationCounts:
 
 
 def run(
-    configuration: Configuration, progress: Progress | None = None, *, remember: bool = False
+    configuration: Configuration, progress: Progress | None = None, *, narrow: bool = False
 ) -> tuple[ExplorationCounts, Exploration]:
     """Explore a configuration to its end, and ask what its pinned line asks.
 
-    `remember`: the instance is asked for the steps from each state once more.
+    `narrow`: its states have only what may change.
     """
     instance = configuration.instance()
-    if remember:
-        instance.remember_steps()
+    if narrow:
+        instance = narrowed(instance)
     found = explore(
         instance,
         ALWAYS,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -36,7 +36,7 @@ V = TypeVar("V", bound=Hashable)
 Numbers = npt.NDArray[np.int64]
 
 Edges: TypeAlias = dict[V, dict[V, dict[str, Any]]]
-"""The edges at each node, by their other ends."""
+"""The edges from each node, by where they lead."""
 
 
 @dataclass(frozen=True)
@@ -102,26 +102,34 @@ def quotient(seen: Exploration, view: Callable[[int, State], V]) -> nx.DiGraph[V
     return digraph(steps_of(seen), (view(number, one) for number, one in enumerate(seen.states)))
 
 
-def digraph(taken: Transitions, views: Iterable[V], *, loops: bool = False) -> nx.DiGraph[V]:
-    """The graph over the views of the states, given in the order of their numbers.
-
-    With `loops`, a step within a view is an edge too.
-    """
+def digraph(taken: Transitions, views: Iterable[V]) -> nx.DiGraph[V]:
+    """The graph over the views of the states, given in the order of their numbers."""
     with pause_collection():
         numbers: dict[V, int] = {}
         node_of = np.array([numbers.setdefault(one, len(numbers)) for one in views], dtype=np.int64)
         nodes = list(numbers)
         after: Edges[V] = {node: {} for node in nodes}
-        before: Edges[V] = {node: {} for node in nodes}
-        sources, targets, sets = _merged(taken, node_of, len(nodes), loops)
+        sources, targets, sets = _merged(taken, node_of, len(nodes))
         for actions in np.unique(sets).tolist():
             shared = edge_of(
                 frozenset(name for i, name in enumerate(taken.names) if actions >> i & 1)
             )
             chosen = sets == actions
             for u, v in zip(sources[chosen].tolist(), targets[chosen].tolist(), strict=True):
-                after[nodes[u]][nodes[v]] = before[nodes[v]][nodes[u]] = shared
-    return of_edges(after, before)
+                after[nodes[u]][nodes[v]] = shared
+        return of_edges(after)
+
+
+def viewed(graph: nx.DiGraph[int], views: Sequence[V]) -> nx.DiGraph[V]:
+    """The graph over the views of its nodes, from 0; only edges between different views."""
+    after: Edges[V] = {view: {} for view in views}
+    for node, ahead in graph.adjacency():
+        here = views[node]
+        for other, step in ahead.items():
+            there, ways = views[other], after[here]
+            if there != here:
+                ways[there] = joined(ways[there], step) if there in ways else step
+    return of_edges(after)
 
 
 @cache
@@ -130,8 +138,13 @@ def edge_of(actions: frozenset[str]) -> dict[str, Any]:
     return {"actions": actions}
 
 
-def of_edges(after: Edges[V], before: Edges[V]) -> nx.DiGraph[V]:
-    """The graph of these edges, by where they begin and by where they end.
+def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What networkx has of the one edge that two between the same nodes become."""
+    return edge_of(one["actions"] | other["actions"])
+
+
+def of_edges(after: Edges[V]) -> nx.DiGraph[V]:
+    """The graph of these edges; each node is among those from which edges lead.
 
     They become networkx's own, as `add_edges_from` would make them in five times the time.
     """
@@ -139,19 +152,21 @@ def of_edges(after: Edges[V], before: Edges[V]) -> nx.DiGraph[V]:
     own = vars(result)
     own["_node"].update((node, {}) for node in after)
     own["_succ"].update(after)
-    own["_pred"].update(before)
+    own["_pred"].update((node, {}) for node in after)
+    before = own["_pred"]
+    for here, ahead in after.items():
+        for there, step in ahead.items():
+            before[there][here] = step
     return result
 
 
-def _merged(
-    taken: Transitions, node_of: Numbers, count: int, loops: bool
-) -> tuple[Numbers, Numbers, Numbers]:
+def _merged(taken: Transitions, node_of: Numbers, count: int) -> tuple[Numbers, Numbers, Numbers]:
     """The steps as edges between nodes: sources, targets, and sets of actions.
 
     A set is a number with a bit for each action; a table of more than 63 rows overflows here.
     """
     sources, targets = node_of[taken.sources], node_of[taken.targets]
-    wanted = np.ones_like(sources, dtype=bool) if loops else sources != targets
+    wanted = sources != targets
     ends, edge_of = np.unique((sources * count + targets)[wanted], return_inverse=True)
     bits = np.array([1 << i for i in range(len(taken.names))], dtype=np.int64)
     sets = np.zeros(len(ends), dtype=np.int64)

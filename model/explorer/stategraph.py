@@ -15,23 +15,13 @@ A graph of every state costs 1.2 kB a state, at five steps a state; larger ones 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import networkx as nx
-import numpy as np
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import (
-    Edges,
-    Transitions,
-    digraph,
-    edge_of,
-    number_steps,
-    of_edges,
-    pause_collection,
-)
+from holdover.model.explorer.graphs import Edges, edge_of, joined, of_edges, pause_collection
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr, all_of
 from holdover.model.table.properties import Property
@@ -52,12 +42,13 @@ class TooManyStatesError(Exception):
 class StateGraph:
     """Every state within reach as a numbered node, from 0, and every step, loops too, as an edge.
 
-    The `actions` of an edge name its rows.  `ends` has the states at which the graph was ended.
+    The `actions` of an edge name its rows.  `steps` has how many steps were taken from each state,
+    and `ends` the states at which the graph was ended.
     """
 
     instance: Instance
     states: Sequence[State]
-    taken: Transitions
+    steps: Sequence[int]
     graph: nx.DiGraph[int]
     ends: frozenset[int]
 
@@ -76,34 +67,31 @@ def grow(
 ) -> StateGraph:
     """The graph of all states, or of those before and at the first where `end` holds."""
     states, numbers = [instance.initial], {instance.initial: 0}
-    waiting, taken, count = [0], array("q"), 1
+    successors = instance.successors
+    waiting, taken, count = [0], [0], 1
     ends = set()
     rows = [edge_of(frozenset({label.action.name})) for label in instance.labels]
     after: Edges[int] = {0: {}}
-    before: Edges[int] = {0: {}}
     with pause_collection():
         while waiting:
             here = waiting.pop()
             if end is not None and end(states[here]):
                 ends.add(here)
                 continue
-            ways = after[here]
-            for edge, following in instance.successors(states[here]):
+            ways, steps = after[here], successors(states[here])
+            taken[here] = len(steps)
+            for edge, following in steps:
                 there = numbers.setdefault(following, count)
                 if there == count:
                     count += 1
                     states.append(following)
                     waiting.append(there)
-                    after[there], before[there] = {}, {}
-                step = rows[edge]
-                if there in ways:
-                    step = edge_of(ways[there]["actions"] | step["actions"])
-                ways[there] = before[there][here] = step
-                taken.extend((here, there, edge))
+                    taken.append(0)
+                    after[there] = {}
+                ways[there] = joined(ways[there], rows[edge]) if there in ways else rows[edge]
             if count > most:
                 raise TooManyStatesError(most)
-    steps = number_steps(instance, np.asarray(taken, dtype=np.int64))
-    return StateGraph(instance, states, steps, of_edges(after, before), frozenset(ends))
+        return StateGraph(instance, states, taken, of_edges(after), frozenset(ends))
 
 
 # What networkx says ------------------------------------------------------------------------------
@@ -141,15 +129,13 @@ def read(
     """What networkx says of the whole graph; `eventually` is due once the `faults` are over."""
     graph, states = grown.graph, grown.states
     distances = how_far(grown)
-    within = np.zeros(len(states), dtype=bool)
-    within[list(distances)] = True
     parts = components(graph)
     return GraphReading(
         frozenset(states[node] for node in distances),
-        int(within[grown.taken.sources].sum()),
+        sum(grown.steps[node] for node in distances),
         max(distances.values()),
         shortest_runs(grown, distances, always, steps),
-        all(_ticks(graph, part) for part in _last(parts, grown.taken)),
+        all(_ticks(graph, part) for part in _last(parts, graph)),
         comes(grown, eventually or {}, faults),
         len(parts),
     )
@@ -213,15 +199,15 @@ def _bad(
         yield name, [(u, v, 1) for u, v in strange if not kept_in(states[u], states[v])]
 
 
-def _last(parts: Sequence[set[int]], taken: Transitions) -> list[set[int]]:
-    """The components that cannot be left: no step leads from one of their states to another's."""
-    nodes = [node for part in parts for node in part]
-    part_of = np.empty(len(nodes), dtype=np.int64)
-    part_of[nodes] = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    sources, targets = part_of[taken.sources], part_of[taken.targets]
-    left = np.zeros(len(parts), dtype=bool)
-    left[sources[sources != targets]] = True
-    return [parts[number] for number in np.flatnonzero(~left).tolist()]
+def _last(parts: Sequence[set[int]], graph: nx.DiGraph[int]) -> list[set[int]]:
+    """The components that cannot be left: no edge leads from one of their nodes to another's."""
+    if len(parts) == 1:
+        return list(parts)
+    part_of = {node: part for part, nodes in enumerate(parts) for node in nodes}
+    left = {
+        part_of[u] for u, ahead in graph.adjacency() if any(part_of[u] != part_of[v] for v in ahead)
+    }
+    return [nodes for part, nodes in enumerate(parts) if part not in left]
 
 
 def _ticks(graph: nx.DiGraph[int], part: set[int]) -> bool:
@@ -234,11 +220,13 @@ def comes(grown: StateGraph, goals: Mapping[str, Expr], faults: Iterable[str]) -
     if not goals:
         return ()
     over = set(faults)
-    fair = np.array([name not in over for name in grown.taken.names])[grown.taken.actions]
-    taken = grown.taken
-    kept = Transitions(taken.sources[fair], taken.targets[fair], taken.actions[fair], taken.names)
-    fair_graph = digraph(kept, range(len(grown.states)))
-    last = _last(list(nx.strongly_connected_components(fair_graph)), kept)
+    fair_graph = of_edges(
+        {
+            here: {there: step for there, step in ahead.items() if not step["actions"] <= over}
+            for here, ahead in grown.graph.adjacency()
+        }
+    )
+    last = _last(list(nx.strongly_connected_components(fair_graph)), fair_graph)
     states = grown.states
     reached = {name: grown.instance.predicate(goal) for name, goal in goals.items()}
     return tuple(

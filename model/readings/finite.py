@@ -22,7 +22,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import ceil
 from typing import Any, TypeVar
 
@@ -201,7 +201,8 @@ class Source(SharedReading[Code]):
             return Code(f"({then.text} if {condition.text} else {otherwise.text})", safe=safe)
         symbol, function = BINARY[term.op]
         left, right = args[0](), args[1]()
-        if left.known and right.known:
+        unset = any(each.known and each.value is None for each in (left, right))
+        if left.known and right.known and (term.op == "eq" or not unset):
             return constant_code(function(left.value, right.value))
         if term.op in ("mul", "div") and right.known and right.value == 1:
             return left
@@ -221,7 +222,7 @@ class Source(SharedReading[Code]):
         open_parts: list[Code] = []
         for part in parts:
             if part.known and bool(part.value) is stop:
-                if not open_parts:
+                if all(before.safe for before in open_parts):
                     return part
                 open_parts.append(part)
                 break
@@ -313,10 +314,6 @@ class Instance:
         scope = self._scope()
         exec(self._kept("successors", lambda: code_of(self.text, "successors")), scope)
         return scope["successors"]  # type: ignore[no-any-return]
-
-    def remember_steps(self) -> None:
-        """Find the steps from a state once: who asks again is given the same list, to read only."""
-        self.successors = cache(self.successors)
 
     def _initial(self, variable: Variable) -> Value:
         if variable.initial in variable.sort.values:
@@ -435,7 +432,8 @@ class Instance:
             member = self.source.read(effect.at, at).value if effect.at is not None else 0
             assert isinstance(member, int)
             value = self.source.read(effect.value, at)
-            changes.put(self.place[effect.variable.name, member], value, where)
+            if (slot := self.place.get((effect.variable.name, member))) is not None:
+                changes.put(slot, value, where)
 
     def variable(self, name: str) -> Variable:
         """The variable of that name."""

@@ -37,6 +37,7 @@ class RowChanges:
         self.size, self.small = size, size <= SMALL
         self.lines: list[str] = []
         self.after: dict[int, Code] = {}
+        self.given: list[tuple[int, Code]] = []
         self.lost: list[str] = []
         """What is computed and then set anew; it may raise, and does so all the same."""
 
@@ -45,6 +46,7 @@ class RowChanges:
 
     def put(self, slot: int, value: Code, where: Code) -> None:
         """The item takes this value where that is so; both are read of the state before the row."""
+        self.given.append((slot, value))
         line = f"t[{slot}] = {value.text}"
         self.lines.append(line if where.known else f"if {where.text}: {line}")
         if not self.small:
@@ -85,16 +87,19 @@ class RowChanges:
 class FiniteRow:
     """A row for one binding: a rule whose lines make `t`, the state after it.
 
-    `whole` is that state as one tuple, where it is small; else it is empty.
+    `whole` is that state as one tuple, where it is small; else it is empty.  `given` has the items
+    that the row sets, each with its value.
     """
 
     rule: BranchRule
     whole: str
+    given: tuple[tuple[int, Code], ...]
 
     @classmethod
     def of(cls, tests: Sequence[Code], changes: RowChanges) -> FiniteRow:
         """A row of what it asks and what it changes."""
-        return cls(BranchRule.of(tests, ["t = [*s]", *changes.lines]), changes.whole)
+        rule = BranchRule.of(tests, ["t = [*s]", *changes.lines])
+        return cls(rule, changes.whole, tuple(changes.given))
 
     def ending(self, line: str) -> BranchRule:
         """The rule with one more line, which has `t`."""

@@ -182,7 +182,7 @@ class KeptExplorations:
         """The exploration of a configuration in plain Python."""
         if self.found is None or self.configuration != configuration:
             self.configuration, self.found = configuration, None  # before another takes its memory
-            self.found = run(configuration, remember=configuration.states <= t5_state_graph.FITS)
+            self.found = run(configuration, narrow=True)
             self.counted[configuration.name] = self.found[0]
         return self.found
 

@@ -218,22 +218,6 @@ def test_a_graph_knows_where_an_edge_comes_from(build: Build) -> None:
     assert set(whole.reverse().edges) == {(v, u) for u, v in whole.edges}
 
 
-def test_steps_that_are_remembered_are_found_once(build: Build) -> None:
-    plain, instance = build("rfc2131", hosts=1), build("rfc2131", hosts=1)
-    asked: list[State] = []
-
-    def counted(state: State) -> list[tuple[int, State]]:
-        asked.append(state)
-        return plain.successors(state)
-
-    instance.successors = counted
-    instance.remember_steps()
-    for _ in range(2):
-        seen = explore(instance)
-        assert seen.states == explore(plain).states
-    assert asked == seen.states
-
-
 def test_a_graph_takes_less_memory_than_half_the_naive_one(build: Build) -> None:
     seen = explore(build("rfc2131", "mutes"))
 

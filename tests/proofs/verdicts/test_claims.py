@@ -125,10 +125,10 @@ def test_claims_about_one_configuration_explore_it_once(monkeypatch: pytest.Monk
     explored: list[Configuration] = []
 
     def counted(
-        configuration: Configuration, *, remember: bool
+        configuration: Configuration, *, narrow: bool
     ) -> tuple[ExplorationCounts, Exploration]:
         explored.append(configuration)
-        return run(configuration, remember=remember)
+        return run(configuration, narrow=narrow)
 
     monkeypatch.setattr(claims, "run", counted)
     monkeypatch.setattr(claims, "KEPT", claims.KeptExplorations())
@@ -151,9 +151,9 @@ def test_networkx_reads_once_what_the_engine_is_asked_about_too(
         read.append(configuration.name)
         return right(configuration, *more)
 
-    def counted(configuration: Configuration, *, remember: bool) -> Any:
+    def counted(configuration: Configuration, *, narrow: bool) -> Any:
         explored.append(configuration.name)
-        return run(configuration, remember=remember)
+        return run(configuration, narrow=narrow)
 
     monkeypatch.setattr(t5_state_graph, "reading", reading)
     monkeypatch.setattr(claims, "run", counted)

@@ -1,0 +1,92 @@
+"""The finite reading without what never changes: states have only the items that a row may change.
+
+Theory of operation.  In a small network most faults are left out, and with them what they change:
+where no host crashes each process runs for ever.  Of a state of the lease table a good third are
+such items.  `narrowed` looks for them in the rows themselves.  An item stays what it is initially
+if no row that may be taken gives it another value: each leaves it alone, or gives it its own value
+or the initial one, and no tick moves it.  That is so of all states within reach, by induction over
+the steps.  What is known to stay is then read as a constant, by which more rows are known never to
+be taken; so it is looked at again, until no more items are found.
+
+What it does not know: values other than the initial one that an item has from some step on; and
+states that are not within reach, of which it may say less than the whole reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from holdover.model.readings.branches import Code, constant_code
+from holdover.model.readings.finite import Instance, Source, Value
+from holdover.model.readings.rows import known_rows
+from holdover.model.table.expr import INSTANT, Variable
+from holdover.model.table.vocabulary import NOW
+
+Unchanging = Mapping[tuple[str, int], Value]
+"""What items are that never change: each by its variable's name and its member."""
+
+
+class NarrowSource(Source):
+    """Terms as Python source, with some items of the state as constants."""
+
+    unchanging: Unchanging
+
+    def state(self, variable: Variable, at: Sequence[Code]) -> Code:
+        """An item of the state, or the value that it never changes."""
+        member = at[0].value if at else 0
+        assert isinstance(member, int)
+        if variable is not NOW and (variable.name, member) in self.unchanging:
+            return constant_code(self.unchanging[variable.name, member])
+        return super().state(variable, at)
+
+
+class NarrowInstance(Instance):
+    """An instance whose states lack what is `unchanging`, if not all items are `stored`."""
+
+    def __init__(self, whole: Instance, unchanging: Unchanging, *, stored: bool = False):
+        super().__init__(whole.table, whole.constants, whole.bounds)
+        self.unchanging = unchanging
+        if not stored:
+            self.slots = [(v, i) for v, i in self.slots if (v.name, i) not in unchanging]
+            self.place = {(v.name, i): number for number, (v, i) in enumerate(self.slots)}
+            self.initial = tuple(self._initial(variable) for variable, _ in self.slots)
+        self.source = source = NarrowSource(self.place, self.constants, self.bounds)
+        source.unchanging = unchanging
+        variables = tuple(self.table.variables)
+        self._known = known_rows(variables, self.bounds, frozenset(unchanging), stored)
+
+    @property
+    def key(self) -> tuple[object, ...] | None:
+        """What tells it from other instances of the lease table; None if its table is another."""
+        whole = super().key
+        return None if whole is None else (*whole, sorted(self.unchanging))
+
+
+def narrowed(instance: Instance) -> NarrowInstance:
+    """The same with states that have only what may change."""
+    initial = dict(zip(instance.place, instance.initial, strict=True))
+    kept = instance._kept("unchanging", lambda: list(_unchanging(instance, initial)))
+    return NarrowInstance(instance, {item: initial[item] for item in kept})
+
+
+def _unchanging(whole: Instance, initial: Unchanging) -> Unchanging:
+    """The items that stay what they are initially; ticks move each instant that is set."""
+    assumed = dict(initial)
+    for (variable, _), item in zip(whole.slots, whole.place, strict=True):
+        if variable.sort is INSTANT and initial[item] is not None:
+            del assumed[item]
+    while changed := _changed(NarrowInstance(whole, assumed, stored=True)):
+        for item in changed:
+            del assumed[item]
+    return assumed
+
+
+def _changed(world: NarrowInstance) -> set[tuple[str, int]]:
+    """What is assumed to be unchanging, and is changed by a row that may be taken."""
+    items, found = list(world.place), set()
+    for _, row in world._rows:
+        if not row.rule.never:
+            for slot, value in row.given:
+                if not (value.known and value.value == world.initial[slot]):
+                    found.add(items[slot])
+    return found & world.unchanging.keys()
