@@ -222,7 +222,7 @@ class Source(SharedReading[Code]):
         open_parts: list[Code] = []
         for part in parts:
             if part.known and bool(part.value) is stop:
-                if all(before.safe for before in open_parts):
+                if not open_parts:
                     return part
                 open_parts.append(part)
                 break

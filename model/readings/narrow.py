@@ -14,16 +14,20 @@ states that are not within reach, of which it may say less than the whole readin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
-from holdover.model.readings.branches import Code, constant_code
+from holdover.model.readings.branches import BranchRule, Code, constant_code
 from holdover.model.readings.finite import Instance, Source, Value
-from holdover.model.readings.rows import known_rows
-from holdover.model.table.expr import INSTANT, Variable
+from holdover.model.readings.rows import FiniteRow, known_rows
+from holdover.model.table.expr import INSTANT, Action, Variable
 from holdover.model.table.vocabulary import NOW
 
-Unchanging = Mapping[tuple[str, int], Value]
-"""What items are that never change: each by its variable's name and its member."""
+Item = tuple[str, int]
+"""An item of a state: its variable's name, and its member."""
+
+Unchanging = Mapping[Item, Value]
+"""What items are that never change."""
 
 
 class NarrowSource(Source):
@@ -39,13 +43,29 @@ class NarrowSource(Source):
             return constant_code(self.unchanging[variable.name, member])
         return super().state(variable, at)
 
+    def _join(self, word: str, parts: Iterable[Code]) -> Code:
+        """As it is, but known where a part decides it and none before that may raise."""
+        read: list[Code] = []
+        for part in parts:
+            if part.known and bool(part.value) is (word == "or") and all(p.safe for p in read):
+                return part
+            read.append(part)
+        return super()._join(word, read)
+
+
+NEVER = FiniteRow(BranchRule((constant_code(False),), (), ()), "", ())
+"""The row of an edge that is never taken."""
+
 
 class NarrowInstance(Instance):
-    """An instance whose states lack what is `unchanging`, if not all items are `stored`."""
+    """An instance whose states lack what is `unchanging`, if not all items are `stored`.
+
+    Its edges are those of the `whole`, by the same numbers.
+    """
 
     def __init__(self, whole: Instance, unchanging: Unchanging, *, stored: bool = False):
         super().__init__(whole.table, whole.constants, whole.bounds)
-        self.unchanging = unchanging
+        self.whole, self.unchanging = whole, unchanging
         if not stored:
             self.slots = [(v, i) for v, i in self.slots if (v.name, i) not in unchanging]
             self.place = {(v.name, i): number for number, (v, i) in enumerate(self.slots)}
@@ -61,27 +81,36 @@ class NarrowInstance(Instance):
         whole = super().key
         return None if whole is None else (*whole, sorted(self.unchanging))
 
-
-def narrowed(instance: Instance) -> NarrowInstance:
-    """The same with states that have only what may change."""
-    initial = dict(zip(instance.place, instance.initial, strict=True))
-    kept = instance._kept("unchanging", lambda: list(_unchanging(instance, initial)))
-    return NarrowInstance(instance, {item: initial[item] for item in kept})
+    def _read_row(self, action: Action, binding: tuple[int, ...]) -> FiniteRow | None:
+        found = super()._read_row(action, binding)
+        return NEVER if found is None and self.whole._row(action, binding) else found
 
 
-def _unchanging(whole: Instance, initial: Unchanging) -> Unchanging:
+def narrowed(instance: Instance, *beside: Instance) -> NarrowInstance:
+    """The same with states that have only what may change, in it or in those beside it."""
+    kept = [each._kept("unchanging", partial(_unchanging, each)) for each in (instance, *beside)]
+    everywhere = set(kept[0]).intersection(*kept[1:])
+    return NarrowInstance(instance, {i: v for i, v in _initially(instance) if i in everywhere})
+
+
+def _initially(instance: Instance) -> Iterator[tuple[Item, Value]]:
+    """The items of the initial state."""
+    return zip(instance.place, instance.initial, strict=True)
+
+
+def _unchanging(whole: Instance) -> list[Item]:
     """The items that stay what they are initially; ticks move each instant that is set."""
-    assumed = dict(initial)
-    for (variable, _), item in zip(whole.slots, whole.place, strict=True):
-        if variable.sort is INSTANT and initial[item] is not None:
+    assumed = dict(_initially(whole))
+    for (variable, _), (item, value) in zip(whole.slots, _initially(whole), strict=True):
+        if variable.sort is INSTANT and value is not None:
             del assumed[item]
     while changed := _changed(NarrowInstance(whole, assumed, stored=True)):
         for item in changed:
             del assumed[item]
-    return assumed
+    return list(assumed)
 
 
-def _changed(world: NarrowInstance) -> set[tuple[str, int]]:
+def _changed(world: NarrowInstance) -> set[Item]:
     """What is assumed to be unchanging, and is changed by a row that may be taken."""
     items, found = list(world.place), set()
     for _, row in world._rows:

@@ -30,15 +30,11 @@ def same(narrow: NarrowInstance, whole: Instance) -> bool:
     kept = [whole.place[item] for item in narrow.place]
     fixed = {whole.place[item]: value for item, value in narrow.unchanging.items()}
     one, all_of_it = seen_of(narrow), seen_of(whole)
-    rows = [[str(label) for label in seen.instance.labels] for seen in (one, all_of_it)]
-    steps = [
-        [(*pair, labels[edge]) for *pair, edge in zip(*[iter(seen.taken)] * 3, strict=True)]
-        for seen, labels in zip((one, all_of_it), rows, strict=True)
-    ]
     return (
         [tuple(state[slot] for slot in kept) for state in all_of_it.states] == one.states
         and all(state[slot] == value for state in all_of_it.states for slot, value in fixed.items())
-        and steps[0] == steps[1]
+        and [str(label) for label in narrow.labels] == [str(label) for label in whole.labels]
+        and all_of_it.taken == one.taken
         and all_of_it.fired == one.fired
         and all_of_it.worst == one.worst
         and all_of_it.witnessed == one.witnessed
