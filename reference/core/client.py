@@ -233,7 +233,10 @@ def select(client: Client, offers: tuple[BootReply, ...], now: Instant, chance: 
     exchange = new_exchange(client, now, chance, follows=client.asking)
     chosen = max(offers, key=lambda offer: offer.lease or 0)
     due = now + client.config.ask_time
-    after = replace(client, phase=Phase.REQUESTING, due=due, exchange=exchange, offers=(chosen,))
+    after = Client(
+        client.config, Phase.REQUESTING,
+        due=due, exchange=exchange, offers=(chosen,), conflicts=client.conflicts,
+    )  # fmt: skip
     return after, (ask_selected(after),)
 
 

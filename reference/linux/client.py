@@ -169,6 +169,7 @@ class ClientShell:
             lambda line: warn(f"{executor.interface.name}: {line}"),
             verbose=orders.verbose,
         )
+        self._drawn: Chance | None = None
         self._give_up: Instant | None = None
         self._late_until: Instant | None = None
         self._interface, self._link = executor.interface, executor.link
@@ -190,14 +191,15 @@ class ClientShell:
         return None if self._done else ended.signal
 
     def _serve(self, alarm: clock.Alarm, ended: Ended) -> None:
-        poll = select.poll()
+        poll, ended_file = select.poll(), ended.fileno()
         for each in (self._link, self._interface, self._interface.heartbeat, alarm, ended):
             poll.register(each.fileno(), select.POLLIN)
         self._start()
         while not self._done and ended.signal is None and not self.too_late:
             alarm.set(self._deadline())
-            if any(file == ended.fileno() for file, _ in poll.poll()):
-                ended.clear()
+            for file, _ in poll.poll():
+                if file == ended_file:
+                    ended.clear()
             self.turn(ended.take())
         if not self._done and self._orders.release:
             self._handle(Release())
@@ -248,6 +250,7 @@ class ClientShell:
             if (event := self._event(frame)) is not None:
                 self._handle(event)
                 self._remember(event, frame)
+        self._drawn = self._drawn or chance()  # for the next event: here nobody waits for it
 
     def _check(self) -> None:
         """Before it asks a server, whether it does right what is known (known_answers.py)."""
@@ -267,7 +270,8 @@ class ClientShell:
 
     def _look(self) -> None:
         """What the kernel has done to the interface meanwhile; later, if it does not answer now."""
-        self._news |= self._interface.changes()
+        if (heard := self._interface.changes()).any:
+            self._news |= heard
         if not self._news.any or not self._executor.ready():
             return
         changes, self._news = self._news, Changes()
@@ -415,7 +419,7 @@ class ClientShell:
 
     def _effects(self, event: Event, now: Instant) -> Iterator[Effect]:
         """What the core asks for, each to be done before the next is looked at."""
-        drawn = chance()
+        drawn, self._drawn = self._drawn or chance(), None
         self._executor.journal.event(event, now, drawn)
         self.client, effects = step(self.client, event, now, drawn)
         if self.client.exchange is not None:

@@ -120,7 +120,8 @@ class Frame:
     content: Datagram | Packet | Arp | Other
 
     def __post_init__(self) -> None:
-        check_hardware(self.destination, self.source)
+        if len(self.destination) != 6 or len(self.source) != 6:
+            check_hardware(self.destination, self.source)
 
 
 # Writing -----------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def encode_datagram(datagram: Datagram) -> bytes:
     if IPV4.size + length > 0xFFFF:
         raise ValueError(f"payload: {len(datagram.payload)} bytes do not fit into a datagram")
     ports = datagram.source_port, datagram.destination_port
-    if any(not 0 <= port <= 0xFFFF for port in ports):
+    if not (0 <= ports[0] <= 0xFFFF and 0 <= ports[1] <= 0xFFFF):
         raise ValueError(f"ports {ports}: expected 0 to 65535")
     source, destination = datagram.source.packed, datagram.destination.packed
     pseudo = _pseudo_header(source, destination, length)
@@ -271,7 +272,8 @@ def _read_header(data: bytes, start: int) -> _PacketHeader:
     size = first % 16 * 4
     if size < IPV4.size:
         raise WireError(f"expected an IPv4 header of 20 bytes or more, got {size}", start)
-    expect(data, start, size, "an IPv4 header")
+    if size > IPV4.size:
+        expect(data, start, size, "an IPv4 header")
     if not size <= total <= len(data) - start:
         most = len(data) - start
         raise WireError(f"expected an IPv4 length of {size} to {most}, got {total}", start + 2)

@@ -133,42 +133,46 @@ def reply_to_wire(reply: BootReply) -> Message:
 
 def request_from_wire(message: Message) -> BootRequest | None:
     """What a server acts on; None: no DHCP message of a client."""
-    if message.op is not Op.BOOTREQUEST or message.message_type is None:
+    options = message.options
+    kind = options.of(MESSAGE_TYPE)
+    if message.op is not Op.BOOTREQUEST or kind is None:
         return None
     return BootRequest(
-        type=message.message_type,
+        type=kind,
         xid=message.xid,
         chaddr=message.chaddr,
-        client_id=message.get(CLIENT_IDENTIFIER),
+        client_id=options.of(CLIENT_IDENTIFIER),
         secs=message.secs,
         broadcast=message.broadcast,
         ciaddr=message.ciaddr,
         giaddr=message.giaddr,
-        requested=message.get(REQUESTED_ADDRESS),
-        server=message.get(SERVER_ID),
-        lease=message.get(LEASE_TIME),
-        options=message.options.without(NAMED_IN_REQUEST),
+        requested=options.of(REQUESTED_ADDRESS),
+        server=options.of(SERVER_ID),
+        lease=options.of(LEASE_TIME),
+        options=options.without(NAMED_IN_REQUEST),
     )
 
 
 def reply_from_wire(message: Message) -> BootReply | None:
     """What a client acts on; None: no DHCP message of a server."""
-    if message.op is not Op.BOOTREPLY or message.message_type is None:
+    options = message.options
+    kind = options.of(MESSAGE_TYPE)
+    if message.op is not Op.BOOTREPLY or kind is None:
         return None
     return BootReply(
-        type=message.message_type,
+        type=kind,
         xid=message.xid,
         chaddr=message.chaddr,
-        client_id=message.get(CLIENT_IDENTIFIER),
+        client_id=options.of(CLIENT_IDENTIFIER),
         broadcast=message.broadcast,
         address=message.yiaddr,
         ciaddr=message.ciaddr,
         giaddr=message.giaddr,
-        server=message.get(SERVER_ID),
-        lease=message.get(LEASE_TIME),
-        t1=message.get(RENEWAL_TIME),
-        t2=message.get(REBINDING_TIME),
-        options=message.options.without(NAMED_IN_REPLY),
+        server=options.of(SERVER_ID),
+        lease=options.of(LEASE_TIME),
+        t1=options.of(RENEWAL_TIME),
+        t2=options.of(REBINDING_TIME),
+        options=options.without(NAMED_IN_REPLY),
     )
 
 
@@ -185,8 +189,8 @@ def request_from(reading: ParsedMessage) -> BootRequest:
 
 def reply_from(reading: ParsedMessage) -> BootReply:
     """What a client acts on; WireError where it is no reply, or rests on what is lost."""
-    refused = reading.message.message_type is MessageType.NAK
     for dropped in reading.dropped:
+        refused = reading.message.message_type is MessageType.NAK
         if dropped.code in REPLY_RESTS_ON and not (refused and dropped.code == LEASE_TIME.code):
             raise dropped.error
     reply = reply_from_wire(reading.message)

@@ -26,17 +26,18 @@ What it does not know: the other fields of a message (`packet.py`), and on which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
-from holdover.reference.wire.option_values import U8, T, Value, WireError
+from holdover.reference.wire.option_values import U8, Value, WireError
 from holdover.reference.wire.options import (
     END,
     OVERLOAD,
     PAD,
     RELAY_INFORMATION,
     Options,
+    kind_of,
     option_of,
 )
 
@@ -104,9 +105,10 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
     use = Overload.NONE  # whose members Python combines slowly: what is asked of them is asked once
     if at := pieces.pop(OVERLOAD, None):
         try:
-            use = _join(data, at, _read_overload)
+            use = _read_overload(_join(data, at))
         except WireError as error:
-            dropped.append(Dropped(OVERLOAD, error.message, error.offset, hides=True))
+            why, origin = error.message, _origin(at, error.offset)
+            dropped.append(Dropped(OVERLOAD, why, origin, hides=True))
     if use:
         if Overload.FILE in use:
             dropped += _scan(data, FILE_AT, COOKIE_AT, pieces)
@@ -114,15 +116,14 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
             dropped += _scan(data, SNAME_AT, FILE_AT, pieces)
         if stray := pieces.pop(OVERLOAD, None):
             dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
-    cut_off = {each.code for each in dropped}
+    for each in dropped:
+        pieces.pop(each.code, None)
     read: dict[int, Value] = {}
     for code, at in pieces.items():
-        if code in cut_off:
-            continue
         try:
-            read[code] = _join(data, at, option_of(code).kind.read)
+            read[code] = kind_of(code).read(_join(data, at))
         except WireError as error:
-            dropped.append(Dropped(code, error.message, error.offset))
+            dropped.append(Dropped(code, error.message, _origin(at, error.offset)))
     return use, Options.known(read), tuple(dropped)
 
 
@@ -151,15 +152,12 @@ def _read_overload(data: bytes) -> Overload:
     return Overload(number)
 
 
-def _join(data: bytes, at: list[tuple[int, int]], read: Callable[[bytes], T]) -> T:
-    """What the pieces, joined, are read as (RFC 3396 §7); offsets are those of the message."""
-    begin, end = at[0]
-    try:
-        if len(at) == 1:
-            return read(data[begin:end])
-        return read(b"".join([data[begin:end] for begin, end in at]))
-    except WireError as error:
-        raise WireError(error.message, _origin(at, error.offset)) from None
+def _join(data: bytes, at: list[tuple[int, int]]) -> bytes:
+    """The value that the pieces are (RFC 3396 §7)."""
+    if len(at) == 1:
+        begin, end = at[0]
+        return data[begin:end]
+    return b"".join([data[begin:end] for begin, end in at])
 
 
 def _origin(at: list[tuple[int, int]], offset: int) -> int:
@@ -183,9 +181,6 @@ def lay_out(
     Relay information is last in the options field and never in another (RFC 3046 §2.2); option 52
     is just before it.
     """
-    whole = _in_one(options, room) if not uses[0] else None
-    if whole is not None:
-        return uses[0], (whole, bytes((END,)), bytes((END,)))
     pieces = [(code, piece) for code, data in options.pairs() for piece in _split(data)]
     relay = b"".join([_tlv(*piece) for piece in pieces if piece[0] == RELAY_INFORMATION.code])
     movable = [piece for piece in pieces if piece[0] != RELAY_INFORMATION.code]
@@ -200,7 +195,7 @@ def lay_out(
     raise TooLargeError(f"options of {needed} bytes: no layout with {room} bytes of options field")
 
 
-def _in_one(options: Options, room: int) -> bytes | None:
+def in_one(options: Options, room: int) -> bytes | None:
     """The options field, where it has room for all, uncut, and none has to be last: as mostly."""
     written = options.written()
     if RELAY_INFORMATION.code in written:

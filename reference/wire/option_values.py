@@ -170,7 +170,7 @@ def _list(item: Kind[T], size: int, least: int = 1) -> Kind[tuple[T, ...]]:
     def read(data: bytes) -> tuple[T, ...]:
         if len(data) % size or len(data) < least * size:
             _misfit(name, data, len(data) - len(data) % size)
-        return tuple(item.read(data[at : at + size]) for at in range(0, len(data), size))
+        return tuple([item.read(data[at : at + size]) for at in range(0, len(data), size)])
 
     def write(value: object) -> bytes:
         items = _a(tuple, value)

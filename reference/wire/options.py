@@ -85,6 +85,12 @@ def option_of(code: int) -> Option[Any]:
     return Option(code, name, f"RFC 2132 {source}", BYTES)
 
 
+def kind_of(code: int) -> Kind[Any]:
+    """The kind of its value."""
+    row = TABLE.get(code)
+    return BYTES if row is None else row.kind
+
+
 # fmt: off
 SUBNET_MASK            = _row(1, "subnet mask", "§3.3", ADDRESS)
 TIME_OFFSET            = _row(2, "time offset", "§3.4", I32)
@@ -181,26 +187,32 @@ class Options(Mapping[int, Value]):
 
     def __init__(self, pairs: Mapping[int, Value] | Iterable[tuple[int, Value]] = ()):
         self._values: dict[int, Value] = {}
-        self._written: dict[int, bytes] | None = {}
-        for code, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
-            row = option_of(code)
+        self._written: dict[int, bytes] | None = None
+        self._put(pairs.items() if isinstance(pairs, Mapping) else pairs)
+
+    def _put(self, pairs: Iterable[tuple[int, Value]]) -> None:
+        """These, each of which is looked at."""
+        written = self._written = {}
+        for code, value in pairs:
             if not PAD < code < END or code == OVERLOAD:
-                raise ValueError(f"{row}: no option of a message")
-            if code in self._values:
-                raise ValueError(f"{row}: given twice")
+                raise ValueError(f"{option_of(code)}: no option of a message")
+            if code in written:
+                raise ValueError(f"{option_of(code)}: given twice")
             try:
-                self._written[code] = row.kind.write(value)
+                written[code] = kind_of(code).write(value)
             except ValueError as error:
-                raise ValueError(f"{row}: {error}") from None
+                raise ValueError(f"{option_of(code)}: {error}") from None
             self._values[code] = value
 
     def behind(self, pairs: Iterable[tuple[int, Value]]) -> Options:
         """These, and those in front of them; each is looked at once."""
-        made = Options(pairs)
-        for code in made._values.keys() & self._values.keys():
+        made = Options.known({})
+        made._put(pairs)
+        if not made._values.keys().isdisjoint(self._values):
+            (code, *_) = made._values.keys() & self._values.keys()
             raise ValueError(f"{option_of(code)}: given twice")
         made._written = {**made.written(), **self.written()}
-        made._values |= self._values
+        made._values.update(self._values)
         return made
 
     def without(self, codes: Set[int]) -> Options:
@@ -218,9 +230,9 @@ class Options(Mapping[int, Value]):
     def __getitem__(self, code: int) -> Value:
         return self._values[code]
 
-    def value_of(self, code: int) -> Value | None:
-        """The value, or None; `get`, to find none, raises an error and catches it."""
-        return self._values.get(code)
+    def of(self, option: Option[V]) -> V | None:
+        """The value, typed as the table has it, or None."""
+        return self._values.get(option.code)  # type: ignore[return-value]  # it was checked
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._values)
@@ -241,7 +253,7 @@ class Options(Mapping[int, Value]):
         """Each code with its bytes, of whatever length; they are written once."""
         if self._written is None:
             values = self._values.items()
-            self._written = {code: option_of(code).kind.write(value) for code, value in values}
+            self._written = {code: kind_of(code).write(value) for code, value in values}
         return self._written
 
     def pairs(self) -> Iterable[tuple[int, bytes]]:

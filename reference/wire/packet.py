@@ -37,6 +37,7 @@ from holdover.reference.wire.option_layout import (
     OPTIONS_AT,
     Dropped,
     Overload,
+    in_one,
     lay_out,
     read_options,
 )
@@ -112,9 +113,9 @@ class Message:
             _unfit("reserved", self.reserved, BROADCAST - 1)
         if len(self.chaddr) > 16:
             raise ValueError(f"chaddr: expected at most 16 bytes, got {len(self.chaddr)}")
-        for name, text, size in (("sname", self.sname, 64), ("file", self.file, 128)):
-            if text and (len(text) > size or b"\0" in text):
-                raise ValueError(f"{name}: expected at most {size} bytes without NUL, got {text!r}")
+        if self.sname or self.file:
+            _check_text("sname", self.sname, 64)
+            _check_text("file", self.file, 128)
 
     @classmethod
     def known(cls, **values: Any) -> Message:
@@ -125,7 +126,7 @@ class Message:
 
     def get(self, option: Option[V]) -> V | None:
         """The value of an option, typed as the table has it; None where it is absent."""
-        return self.options.value_of(option.code)  # type: ignore[return-value]  # Options checked it
+        return self.options.of(option)
 
     @property
     def message_type(self) -> MessageType | None:
@@ -135,6 +136,11 @@ class Message:
 
 def _unfit(name: str, value: int, most: int) -> NoReturn:
     raise ValueError(f"{name} {value}: expected 0 to {most}")
+
+
+def _check_text(name: str, text: bytes, size: int) -> None:
+    if len(text) > size or b"\0" in text:
+        raise ValueError(f"{name}: expected at most {size} bytes without NUL, got {text!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +207,16 @@ def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | No
     """
     if not BOOTP_SIZE <= limit <= LARGEST_SIZE:
         raise ValueError(f"limit {limit}: expected {BOOTP_SIZE} to {LARGEST_SIZE}")
-    free = _free(message)
-    if overload is not None and overload & ~free:
-        raise ValueError(f"overload {overload!r}: these fields are taken, or it is a DHCPNAK")
-    uses = USES[free]
-    use, (options, file, sname) = lay_out(
-        message.options, limit - OPTIONS_AT, uses if overload is None else [overload]
-    )
+    room, sname, file = limit - OPTIONS_AT, message.sname, message.file
+    options = None if overload else in_one(message.options, room)
+    if options is None:
+        free = _free(message)
+        if overload is not None and overload & ~free:
+            raise ValueError(f"overload {overload!r}: these fields are taken, or it is a DHCPNAK")
+        uses = USES[free] if overload is None else [overload]
+        use, (options, more_file, more_sname) = lay_out(message.options, room, uses)
+        file = more_file if Overload.FILE in use else file
+        sname = more_sname if Overload.SNAME in use else sname
     fixed = FIXED.pack(
         message.op,
         message.htype,
@@ -221,8 +230,8 @@ def encode(message: Message, *, limit: int = USUAL_SIZE, overload: Overload | No
         message.siaddr.packed,
         message.giaddr.packed,
         message.chaddr,
-        sname if use and Overload.SNAME in use else message.sname,
-        file if use and Overload.FILE in use else message.file,
+        sname,
+        file,
     )
     return (fixed + COOKIE + options).ljust(BOOTP_SIZE, bytes((PAD,)))
 

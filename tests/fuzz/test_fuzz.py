@@ -116,7 +116,7 @@ def not_hidden(patch: pytest.MonkeyPatch) -> None:
 def last_wins(patch: pytest.MonkeyPatch) -> None:
     """Of an option that is there twice the last is read (RFC 3396 §7: they are one)."""
     joined = option_layout._join
-    patch.setattr(option_layout, "_join", lambda data, at, read: joined(data, at[-1:], read))
+    patch.setattr(option_layout, "_join", lambda data, at: joined(data, at[-1:]))
 
 
 def chances(patch: pytest.MonkeyPatch) -> None:

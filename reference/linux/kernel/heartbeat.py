@@ -164,8 +164,10 @@ class Heartbeat:
         return True
 
     def _make(self, began: Instant) -> None:
-        with suppress(OSError):  # refused is an answer as well
+        try:  # noqa: SIM105 -- a new address waits for it
             self._ask()
+        except OSError:  # refused is an answer as well
+            pass
         with self._changed:
             now = clock.now()
             length, self._began = now - began, None

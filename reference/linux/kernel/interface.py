@@ -118,6 +118,9 @@ class Changes:
         )
 
 
+NOTHING = Changes()
+
+
 class Interface:
     """An interface, asked and changed by rtnetlink; `heartbeat`: whether the kernel answers."""
 
@@ -150,6 +153,8 @@ class Interface:
     def changes(self) -> Changes:
         """What was heard since the last call; never waits."""
         messages, lost = self._hearing.hear()
+        if not messages and not lost:
+            return NOTHING
         ours = [
             (message["header"]["type"], message)
             for message in messages

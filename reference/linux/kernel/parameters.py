@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from holdover.reference.wire.option_values import NO_ADDRESS, Route, V
+from holdover.reference.wire.option_values import NO_ADDRESS, Route
 from holdover.reference.wire.options import (
     BROADCAST_ADDRESS,
     CLASSLESS_ROUTES,
     INTERFACE_MTU,
     ROUTERS,
     SUBNET_MASK,
-    Option,
     Options,
 )
 
@@ -46,17 +45,17 @@ def parameters(address: IPv4Address, options: Options) -> Parameters:
 
     An offer, its lease and that lease's extensions mostly say the same.
     """
-    mask, mtu = get(options, SUBNET_MASK), get(options, INTERFACE_MTU)
+    mask, mtu = options.of(SUBNET_MASK), options.of(INTERFACE_MTU)
     interface = IPv4Interface((address, prefix_length(mask, address)))
     network = interface.network
     usual = network.broadcast_address if network.prefixlen <= 30 else None
-    routes = get(options, CLASSLESS_ROUTES)
+    routes = options.of(CLASSLESS_ROUTES)
     if routes is None:
-        routers = (get(options, ROUTERS) or ())[:1]  # RFC 2132 §3.5: in order of preference
+        routers = (options.of(ROUTERS) or ())[:1]  # RFC 2132 §3.5: in order of preference
         routes = tuple(Route(EVERYWHERE, each) for each in routers if each != NO_ADDRESS)
     return Parameters(
         interface,
-        get(options, BROADCAST_ADDRESS) or usual,
+        options.of(BROADCAST_ADDRESS) or usual,
         routes,
         None if mtu is None or mtu < SMALLEST_MTU else mtu,
     )
@@ -64,15 +63,10 @@ def parameters(address: IPv4Address, options: Options) -> Parameters:
 
 def left_out(options: Options) -> list[str]:
     """What a lease says that is not configured, with the reason."""
-    mtu = get(options, INTERFACE_MTU)
+    mtu = options.of(INTERFACE_MTU)
     if mtu is None or mtu >= SMALLEST_MTU:
         return []
     return [f"MTU {mtu}: less than {SMALLEST_MTU}, and no DHCP message might fit"]
-
-
-def get(options: Options, option: Option[V]) -> V | None:
-    """The value of an option; None where it is absent."""
-    return options.value_of(option.code)  # type: ignore[return-value]  # Options checked it
 
 
 def prefix_length(mask: IPv4Address | None, address: IPv4Address) -> int:

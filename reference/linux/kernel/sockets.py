@@ -136,13 +136,15 @@ class LinkSocket:
             if not self._arrived.poll(0):  # it costs less than an error that is raised and caught
                 break
             try:
-                data = untag(self._socket.recv(MOST_BYTES))
+                data = self._socket.recv(MOST_BYTES)
             except OSError as error:
                 if error.errno not in LOST:  # EAGAIN: nothing more; ENETDOWN: told once
                     raise
                 break
-            sort = number if same is None else same(data)
-            arrived.pop(sort, None)
+            sort: object = number
+            if same is not None:
+                sort = same(untag(data))
+                arrived.pop(sort, None)
             arrived[sort] = data
         frames: list[Frame] = []
         for data in arrived.values():
