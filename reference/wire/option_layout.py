@@ -2,9 +2,9 @@
 
 Theory of operation.  Options stand in up to three fields, read in the order options, file, sname
 (RFC 2131 §4.1); what has the same code is one value cut into pieces (RFC 3396 §7), so that a value
-can be read only when all fields are.  `read_options` notes where each piece stands, joins the
-pieces and maps an error inside a value back to the byte it came from.  What cannot be read is no
-exception there: it is `Dropped`, a value beside the options, and who reads decides (`packet.py`).
+can be read only when all fields are.  `read_options` joins the pieces; where a value is refused, it
+looks again for where they stood, and says which byte is wrong.  What cannot be read is no exception
+there: it is `Dropped`, a value beside the options, and who reads decides (`packet.py`).
 `lay_out` goes the other way: it takes the first of these layouts that has room: options alone, with
 file, with sname, with both; only when none has room for uncut values it cuts them at the end of a
 field (RFC 3396 §4: SHOULD NOT unless there is no choice).  The order of options is kept, so a field
@@ -26,7 +26,7 @@ What it does not know: the other fields of a message (`packet.py`), and on which
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
@@ -36,8 +36,8 @@ from holdover.reference.wire.options import (
     OVERLOAD,
     PAD,
     RELAY_INFORMATION,
+    TABLE,
     Options,
-    kind_of,
     option_of,
 )
 
@@ -69,8 +69,11 @@ ROOMS = {
 
 # Reading -----------------------------------------------------------------------------------------
 
-Pieces = dict[int, list[tuple[int, int]]]
-"""Where the pieces of each option's value begin and end, in the order of RFC 3396 §5."""
+Field = tuple[int, int]
+"""Where it begins, and ends."""
+
+FIELDS = ((Overload.FILE, (FILE_AT, COOKIE_AT)), (Overload.SNAME, (SNAME_AT, FILE_AT)))
+"""In the order in which they are read after `options`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,48 +103,64 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
     Where: which fields besides `options` held some.  RFC 2131 §4.1: options are interpreted first,
     then file, then sname.
     """
-    pieces: Pieces = {}
-    dropped = _scan(data, OPTIONS_AT, len(data), pieces)
+    found: dict[int, bytes] = {}
+    fields = [(OPTIONS_AT, len(data))]
+    dropped = _scan(data, OPTIONS_AT, len(data), found)
     use = Overload.NONE  # whose members Python combines slowly: what is asked of them is asked once
-    if at := pieces.pop(OVERLOAD, None):
+    if OVERLOAD in found:
         try:
-            use = _read_overload(_join(data, at))
+            use = _read_overload(found.pop(OVERLOAD))
         except WireError as error:
-            why, origin = error.message, _origin(at, error.offset)
-            dropped.append(Dropped(OVERLOAD, why, origin, hides=True))
+            dropped.append(_misread(data, fields, OVERLOAD, error, hides=True))
     if use:
-        if Overload.FILE in use:
-            dropped += _scan(data, FILE_AT, COOKIE_AT, pieces)
-        if Overload.SNAME in use:
-            dropped += _scan(data, SNAME_AT, FILE_AT, pieces)
-        if stray := pieces.pop(OVERLOAD, None):
-            dropped.append(Dropped(OVERLOAD, "expected in the options field", stray[0][0] - 2))
+        fields += [field for each, field in FIELDS if each in use]
+        for begin, end in fields[1:]:
+            dropped += _scan(data, begin, end, found)
+        if OVERLOAD in found:
+            begin, _ = next(_places(data, fields[1:], OVERLOAD))
+            dropped.append(Dropped(OVERLOAD, "expected in the options field", begin - 2))
     for each in dropped:
-        pieces.pop(each.code, None)
+        found.pop(each.code, None)
     read: dict[int, Value] = {}
-    for code, at in pieces.items():
+    for code, value in found.items():
+        row = TABLE.get(code)
         try:
-            read[code] = kind_of(code).read(_join(data, at))
+            read[code] = value if row is None else row.kind.read(value)
         except WireError as error:
-            dropped.append(Dropped(code, error.message, _origin(at, error.offset)))
+            dropped.append(_misread(data, fields, code, error))
     return use, Options.known(read), tuple(dropped)
 
 
-def _scan(data: bytes, at: int, end: int, pieces: Pieces) -> list[Dropped]:
-    """Add the pieces that one field holds, up to one that is cut off (RFC 2132 §2, §3.1, §3.2)."""
+def _scan(data: bytes, at: int, end: int, found: dict[int, bytes]) -> list[Dropped]:
+    """Add the values that one field holds, up to one that is cut off (RFC 2132 §2, §3.1, §3.2)."""
+    more: dict[int, list[bytes]] = {}
+    dropped: list[Dropped] = []
     while at < end and (code := data[at]) != END:
         if code == PAD:
             at += 1
             continue
         if at + 1 == end:
-            return [Dropped(code, "expected a length, got the end of the field", end, hides=True)]
-        length, at = data[at + 1], at + 2
-        if at + length > end:
-            why = f"expected {length} bytes, got {end - at} to the field's end"
-            return [Dropped(code, why, at - 1, hides=True)]
-        pieces.setdefault(code, []).append((at, at + length))
-        at += length
-    return []
+            why = "expected a length, got the end of the field"
+            dropped.append(Dropped(code, why, end, hides=True))
+            break
+        begin, at = at + 2, at + 2 + data[at + 1]
+        if at > end:
+            why = f"expected {at - begin} bytes, got {end - begin} to the field's end"
+            dropped.append(Dropped(code, why, begin - 1, hides=True))
+            break
+        if code in found:
+            more.setdefault(code, []).append(data[begin:at])
+        else:
+            found[code] = data[begin:at]
+    if more:
+        _join(found, more)
+    return dropped
+
+
+def _join(found: dict[int, bytes], more: dict[int, list[bytes]]) -> None:
+    """Values of which there were more pieces (RFC 3396 §7)."""
+    for code, pieces in more.items():
+        found[code] = b"".join((found[code], *pieces))
 
 
 def _read_overload(data: bytes) -> Overload:
@@ -152,21 +171,31 @@ def _read_overload(data: bytes) -> Overload:
     return Overload(number)
 
 
-def _join(data: bytes, at: list[tuple[int, int]]) -> bytes:
-    """The value that the pieces are (RFC 3396 §7)."""
-    if len(at) == 1:
-        begin, end = at[0]
-        return data[begin:end]
-    return b"".join([data[begin:end] for begin, end in at])
-
-
-def _origin(at: list[tuple[int, int]], offset: int) -> int:
-    """The byte of the message that stands `offset` bytes into the joined pieces."""
-    for begin, end in at:
+def _misread(
+    data: bytes, fields: Sequence[Field], code: int, error: WireError, *, hides: bool = False
+) -> Dropped:
+    """A value that its kind refuses; the error's offset into it becomes one into the message."""
+    offset, end = error.offset, len(data)
+    for begin, end in _places(data, fields, code):
         if offset < end - begin:
-            return begin + offset
+            return Dropped(code, error.message, begin + offset, hides)
         offset -= end - begin
-    return at[-1][1]
+    return Dropped(code, error.message, end, hides)
+
+
+def _places(data: bytes, fields: Sequence[Field], code: int) -> Iterator[Field]:
+    """Where the pieces of a value begin and end, in the order of RFC 3396 §5."""
+    for at, end in fields:
+        while at < end and data[at] != END:
+            begin = at + 2
+            if data[at] == PAD:
+                at += 1
+                continue
+            if begin > end or begin + data[at + 1] > end:
+                break
+            if data[at] == code:
+                yield begin, begin + data[at + 1]
+            at = begin + data[at + 1]
 
 
 # Writing -----------------------------------------------------------------------------------------
@@ -200,12 +229,11 @@ def in_one(options: Options, room: int) -> bytes | None:
     written = options.written()
     if RELAY_INFORMATION.code in written:
         return None
-    parts: list[bytes] = []
-    for code, data in written.items():
-        if len(data) > 255:
-            return None
-        parts += (bytes((code, len(data))), data)
-    field = b"".join((*parts, bytes((END,))))
+    try:
+        parts = [bytes((code, len(data))) + data for code, data in written.items()]
+    except ValueError:  # one of more than 255 bytes
+        return None
+    field = b"".join(parts) + bytes((END,))
     return field if len(field) <= room else None
 
 

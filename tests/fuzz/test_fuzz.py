@@ -97,10 +97,10 @@ def rests_on_less(side: str, code: int) -> Callable[[pytest.MonkeyPatch], None]:
 def unbounded(patch: pytest.MonkeyPatch) -> None:
     """The end of a field is not looked at."""
 
-    def scan(data: bytes, at: int, end: int, pieces: Any) -> list[option_layout.Dropped]:
+    def scan(data: bytes, at: int, end: int, found: Any) -> list[option_layout.Dropped]:
         while at < end and (code := data[at]) != 255:
             size = data[at + 1]
-            pieces.setdefault(code, []).append((at + 2, at + 2 + size))
+            found[code] = found.get(code, b"") + data[at + 2 : at + 2 + size]
             at += 2 + size
         return []
 
@@ -115,8 +115,11 @@ def not_hidden(patch: pytest.MonkeyPatch) -> None:
 
 def last_wins(patch: pytest.MonkeyPatch) -> None:
     """Of an option that is there twice the last is read (RFC 3396 §7: they are one)."""
-    joined = option_layout._join
-    patch.setattr(option_layout, "_join", lambda data, at: joined(data, at[-1:]))
+    patch.setattr(
+        option_layout,
+        "_join",
+        lambda found, more: found.update({code: pieces[-1] for code, pieces in more.items()}),
+    )
 
 
 def chances(patch: pytest.MonkeyPatch) -> None:
