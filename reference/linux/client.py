@@ -170,6 +170,8 @@ class ClientShell:
             verbose=orders.verbose,
         )
         self._drawn: Chance | None = None
+        self._timed: Client | None = None
+        self._due_at: Instant | None = None
         self._give_up: Instant | None = None
         self._late_until: Instant | None = None
         self._interface, self._link = executor.interface, executor.link
@@ -370,7 +372,9 @@ class ClientShell:
 
     def _core_due(self) -> Instant | None:
         """The core's deadline; later where what it would do could not be done a moment ago."""
-        due, late = deadline(self.client), self._late_until
+        if self._timed is not self.client:
+            self._timed, self._due_at = self.client, deadline(self.client)
+        due, late = self._due_at, self._late_until
         return due if due is None or late is None else max(due, late)
 
     def _step(self, event: Event, now: Instant) -> None:

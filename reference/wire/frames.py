@@ -65,6 +65,7 @@ TTL = 64
 TAG, SERVICE_TAG = 0x8100, 0x88A8
 """EtherTypes of a tag (IEEE 802.1Q, 802.1ad); two bytes of priority and VLAN follow."""
 
+TAG_TYPES = frozenset((TAG, SERVICE_TAG))
 TAG_SIZE, MOST_TAGS = 4, 2
 VLAN = 0x0FFF
 """The bits of a tag that are the number of a VLAN; 0: of none."""
@@ -172,9 +173,11 @@ def encode_datagram(datagram: Datagram) -> bytes:
 def decode_frame(data: bytes) -> Frame:
     """The frame, and what it holds (RFC 894)."""
     expect(data, 0, ETHERNET.size, "an Ethernet header")
-    destination, source, _ = ETHERNET.unpack_from(data)
-    start = ETHERNET.size + tags(data)
-    (ethertype,) = TYPE.unpack_from(data, start - TYPE.size)
+    destination, source, ethertype = ETHERNET.unpack_from(data)
+    start = ETHERNET.size
+    if ethertype in TAG_TYPES:
+        start += tags(data)
+        (ethertype,) = TYPE.unpack_from(data, start - TYPE.size)
     content: Datagram | Packet | Arp | Other
     if ethertype == ARP_TYPE:
         content = decode_arp(data, start)
@@ -192,7 +195,7 @@ def tags(data: bytes) -> int:
     at, end = TAGS_AT, TAGS_AT + MOST_TAGS * TAG_SIZE
     while at < end and len(data) >= at + TAG_SIZE + TYPE.size:
         ethertype, control = TAG_FIELDS.unpack_from(data, at)
-        if ethertype not in (TAG, SERVICE_TAG) or control & VLAN:
+        if ethertype not in TAG_TYPES or control & VLAN:
             break
         at += TAG_SIZE
     return at - TAGS_AT

@@ -29,10 +29,8 @@ business of a lease).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
 
 from holdover.reference.wire.frames import Datagram
 from holdover.reference.wire.option_layout import OPTIONS_AT
@@ -45,7 +43,6 @@ from holdover.reference.wire.options import (
     RENEWAL_TIME,
     REQUESTED_ADDRESS,
     SERVER_ID,
-    Option,
     Options,
 )
 from holdover.reference.wire.packet import OP_AT, Message, Op, ParsedMessage, read
@@ -112,7 +109,7 @@ def request_to_wire(request: BootRequest) -> Message:
         broadcast=request.broadcast,
         ciaddr=request.ciaddr,
         giaddr=request.giaddr,
-        options=_together(OF_REQUEST, values, request.options),
+        options=request.options.behind(OF_REQUEST, values),
     )
 
 
@@ -127,7 +124,7 @@ def reply_to_wire(reply: BootReply) -> Message:
         ciaddr=reply.ciaddr,
         yiaddr=reply.address,
         giaddr=reply.giaddr,
-        options=_together(OF_REPLY, values, reply.options),
+        options=reply.options.behind(OF_REPLY, values),
     )
 
 
@@ -217,10 +214,3 @@ def _no_message(message: Message, op: Op) -> WireError:
     if message.op is not op:
         return WireError(f"expected op {op} ({op.name}), got {message.op}", OP_AT)
     return WireError(f"expected {MESSAGE_TYPE}, got none", OPTIONS_AT)
-
-
-def _together(rows: Iterable[Option[Any]], values: Iterable[object], more: Options) -> Options:
-    named: list[tuple[int, Any]] = [
-        (row.code, value) for row, value in zip(rows, values, strict=True) if value is not None
-    ]
-    return more.behind(named)

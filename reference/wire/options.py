@@ -85,12 +85,6 @@ def option_of(code: int) -> Option[Any]:
     return Option(code, name, f"RFC 2132 {source}", BYTES)
 
 
-def kind_of(code: int) -> Kind[Any]:
-    """The kind of its value."""
-    row = TABLE.get(code)
-    return BYTES if row is None else row.kind
-
-
 # fmt: off
 SUBNET_MASK            = _row(1, "subnet mask", "§3.3", ADDRESS)
 TIME_OFFSET            = _row(2, "time offset", "§3.4", I32)
@@ -187,32 +181,35 @@ class Options(Mapping[int, Value]):
 
     def __init__(self, pairs: Mapping[int, Value] | Iterable[tuple[int, Value]] = ()):
         self._values: dict[int, Value] = {}
-        self._written: dict[int, bytes] | None = None
-        self._put(pairs.items() if isinstance(pairs, Mapping) else pairs)
-
-    def _put(self, pairs: Iterable[tuple[int, Value]]) -> None:
-        """These, each of which is looked at."""
-        written = self._written = {}
-        for code, value in pairs:
+        self._written: dict[int, bytes] | None = {}
+        for code, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            row = option_of(code)
             if not PAD < code < END or code == OVERLOAD:
-                raise ValueError(f"{option_of(code)}: no option of a message")
-            if code in written:
-                raise ValueError(f"{option_of(code)}: given twice")
+                raise ValueError(f"{row}: no option of a message")
+            if code in self._values:
+                raise ValueError(f"{row}: given twice")
             try:
-                written[code] = kind_of(code).write(value)
+                self._written[code] = row.kind.write(value)
             except ValueError as error:
-                raise ValueError(f"{option_of(code)}: {error}") from None
+                raise ValueError(f"{row}: {error}") from None
             self._values[code] = value
 
-    def behind(self, pairs: Iterable[tuple[int, Value]]) -> Options:
-        """These, and those in front of them; each is looked at once."""
-        made = Options.known({})
-        made._put(pairs)
-        if not made._values.keys().isdisjoint(self._values):
-            (code, *_) = made._values.keys() & self._values.keys()
-            raise ValueError(f"{option_of(code)}: given twice")
-        made._written = {**made.written(), **self.written()}
-        made._values.update(self._values)
+    def behind(self, rows: Iterable[Option[Any]], values: Iterable[Value | None]) -> Options:
+        """These, and in front of them a value for each row, where it has one."""
+        found: dict[int, Value] = {}
+        written: dict[int, bytes] = {}
+        for row, value in zip(rows, values, strict=True):
+            if value is None:
+                continue
+            if row.code in self._values:
+                raise ValueError(f"{row}: given twice")
+            try:
+                written[row.code] = row.kind.write(value)
+            except ValueError as error:
+                raise ValueError(f"{row}: {error}") from None
+            found[row.code] = value
+        made = Options.known({**found, **self._values})
+        made._written = {**written, **self.written()}
         return made
 
     def without(self, codes: Set[int]) -> Options:
@@ -253,7 +250,7 @@ class Options(Mapping[int, Value]):
         """Each code with its bytes, of whatever length; they are written once."""
         if self._written is None:
             values = self._values.items()
-            self._written = {code: kind_of(code).write(value) for code, value in values}
+            self._written = {code: option_of(code).kind.write(value) for code, value in values}
         return self._written
 
     def pairs(self) -> Iterable[tuple[int, bytes]]:

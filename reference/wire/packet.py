@@ -76,6 +76,9 @@ class Op(IntEnum):
     BOOTREPLY = 2
 
 
+OPS = {int(op): op for op in Op}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """A DHCP message (RFC 2131 Table 1); what no message can carry raises ValueError.
@@ -168,7 +171,8 @@ def read(data: bytes) -> ParsedMessage:
     op, htype, hlen, hops, xid, secs, flags, *addresses, chaddr, sname, file = FIXED.unpack_from(
         data
     )
-    if op not in (Op.BOOTREQUEST, Op.BOOTREPLY):
+    kind = OPS.get(op)
+    if kind is None:
         raise WireError(f"expected op 1 (BOOTREQUEST) or 2 (BOOTREPLY), got {op}", OP_AT)
     if hlen > len(chaddr):
         raise WireError(f"expected hlen 0 to {len(chaddr)}, got {hlen}", HLEN_AT)
@@ -178,7 +182,7 @@ def read(data: bytes) -> ParsedMessage:
     use, options, dropped = read_options(data)
     ciaddr, yiaddr, siaddr, giaddr = map(address_of, addresses)
     message = Message.known(
-        op=Op.BOOTREPLY if op == Op.BOOTREPLY else Op.BOOTREQUEST,
+        op=kind,
         htype=htype,
         hops=hops,
         xid=xid,
