@@ -431,9 +431,9 @@ class ClientShell:
         for effect in effects:
             self._executor.journal.effect(effect, now)
             if not self._orders.dry or isinstance(effect, Send | Notify):
+                yield effect
                 if isinstance(effect, Send):
                     self._remarks.sends(effect, now)
-                yield effect
 
     # The end -------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class Remarks:
     # Messages ------------------------------------------------------------------------------------
 
     def sends(self, send: Send, now: Instant) -> None:
-        """A message leaves: it wants an answer, or not."""
+        """A message has left: it wants an answer, or not."""
         request = send.request
         kind = request.type.name
         if request.type in WANT_ANSWERS:

@@ -37,6 +37,7 @@ from holdover.reference.linux.client import ClientShell, Orders, chance
 from holdover.reference.linux.executor import Executor
 from holdover.reference.linux.kernel.clock import now
 from holdover.reference.linux.kernel.interface import Changes, Link
+from holdover.reference.linux.storage.lease_file import NotStoredError
 from holdover.reference.wire.frames import EVERYONE, Datagram, Frame
 from holdover.reference.wire.messages import BootReply, BootRequest, reply_to_wire
 from holdover.reference.wire.option_values import MessageType
@@ -191,6 +192,32 @@ def test_each_exchange_has_an_xid_of_its_own_of_32_random_bits() -> None:
     assert len(set(drawn)) == len(drawn)
     assert reduce(or_, drawn) == 0xFFFF_FFFF
     assert reduce(and_, drawn) == 0
+
+
+def test_each_event_is_handed_a_chance_of_its_own() -> None:
+    """One is drawn before it is wanted: no event gets it twice, nor what is tried again."""
+    there, drawn = Pretended(), list[int]()
+    there.journal.event = lambda event, now, chance: drawn.append(chance.xid)
+    there.journal.note_unstored = lambda now: None
+    carry_out, full = there.carry_out, [True, True, False]
+
+    def store(effect: Effect) -> None:
+        if isinstance(effect, Store) and full.pop(0):
+            raise NotStoredError("the disk is full")
+        carry_out(effect)
+
+    there.carry_out = store  # type: ignore[method-assign]
+    config = ClientConfig(hardware=bytes(6), start_least=0, start_most=0, probes=0)
+    shell = there.shell(config)
+    shell.begin()
+    shell.turn()
+    for kind, times in ((MessageType.OFFER, 1), (MessageType.ACK, 3)):
+        (sent, *_) = (effect for effect in there.done if isinstance(effect, Send))
+        there.done.clear()
+        there.frames = [reply(sent.request, kind)] * times
+        shell.turn()
+    assert there.held == LEASED
+    assert len(drawn) == len(set(drawn)) == 6
 
 
 # The end -----------------------------------------------------------------------------------------
