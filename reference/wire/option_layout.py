@@ -128,7 +128,7 @@ def read_options(data: bytes) -> tuple[Overload, Options, tuple[Dropped, ...]]:
             read[code] = value if row is None else row.kind.read(value)
         except WireError as error:
             dropped.append(_misread(data, fields, code, error))
-    return use, Options.known(read), tuple(dropped)
+    return use, Options.known(read, found), tuple(dropped)
 
 
 def _scan(data: bytes, at: int, end: int, found: dict[int, bytes]) -> list[Dropped]:

@@ -127,12 +127,14 @@ class Kind(Generic[T]):
     """A sort of value: what it is called, and both ways between it and bytes.
 
     `read` raises WireError with an offset into the value; `write` raises ValueError for what is no
-    value of this kind.  What `read` returns, `write` takes.
+    value of this kind.  What `read` returns, `write` takes.  `exact`: and makes of it the bytes
+    that were read; where it is not, there are several ways to say the same.
     """
 
     name: str
     read: Callable[[bytes], T]
     write: Callable[[Any], bytes]
+    exact: bool = True
 
 
 def _misfit(expected: str, data: bytes, offset: int) -> NoReturn:
@@ -178,7 +180,7 @@ def _list(item: Kind[T], size: int, least: int = 1) -> Kind[tuple[T, ...]]:
             raise ValueError(f"expected {name}, got none")
         return b"".join([item.write(i) for i in items])
 
-    return Kind(name, read, write)
+    return Kind(name, read, write, item.exact)
 
 
 def _opaque(least: int) -> Kind[bytes]:
@@ -314,7 +316,7 @@ U32 = _whole(4, "4 bytes")
 I32 = _whole(4, "4 bytes (signed)", signed=True)
 SECONDS = _whole(4, "4 bytes (seconds)")
 FLAG = Kind("0 or 1", _read_flag, _write_flag)
-TEXT = Kind("text", _read_text, _write_text)
+TEXT = Kind("text", _read_text, _write_text, exact=False)
 BYTES = _opaque(0)
 SOME_BYTES = _opaque(1)
 CLIENT_ID = _opaque(2)
@@ -325,5 +327,5 @@ PAIRS = _list(Kind("8 bytes (two addresses)", _read_pair, _write_pair), 8)
 U16S = _list(U16, 2)
 CODES = _list(U8, 1)
 TYPE = Kind("a message type", _read_message_type, _write_message_type)
-ROUTES = Kind("classless routes", _read_routes, _write_routes)
+ROUTES = Kind("classless routes", _read_routes, _write_routes, exact=False)
 RELAY = Kind("relay agent information", _read_relay, _write_relay)

@@ -169,6 +169,9 @@ CLASSLESS_ROUTES       = _row(121, "classless routes", "RFC 3442", ROUTES)
 # What a message carries --------------------------------------------------------------------------
 
 
+NOTHING_RAW: Mapping[int, bytes] = {}
+
+
 class Options(Mapping[int, Value]):
     """The options of a message in their order, each code once; immutable and hashable.
 
@@ -177,10 +180,11 @@ class Options(Mapping[int, Value]):
     value not of the code's kind raises ValueError.
     """
 
-    __slots__ = ("_values", "_written")
+    __slots__ = ("_raw", "_values", "_written")
 
     def __init__(self, pairs: Mapping[int, Value] | Iterable[tuple[int, Value]] = ()):
         self._values: dict[int, Value] = {}
+        self._raw: Mapping[int, bytes] = {}
         self._written: dict[int, bytes] | None = {}
         for code, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
             row = option_of(code)
@@ -215,13 +219,17 @@ class Options(Mapping[int, Value]):
     def without(self, codes: Set[int]) -> Options:
         """The others."""
         values = self._values
-        return Options.known({code: values[code] for code in values if code not in codes})
+        left = {code: values[code] for code in values if code not in codes}
+        return Options.known(left, self._raw)
 
     @classmethod
-    def known(cls, values: dict[int, Value]) -> Options:
-        """Of values that were read as their codes' kinds: what `read` returns, `write` takes."""
+    def known(cls, values: dict[int, Value], raw: Mapping[int, bytes] = NOTHING_RAW) -> Options:
+        """Of values that were read as their codes' kinds: what `read` returns, `write` takes.
+
+        `raw`: what they were read from, by code; and perhaps more.
+        """
         made = cls.__new__(cls)
-        made._values, made._written = values, None
+        made._values, made._raw, made._written = values, raw, None
         return made
 
     def __getitem__(self, code: int) -> Value:
@@ -249,8 +257,11 @@ class Options(Mapping[int, Value]):
     def written(self) -> Mapping[int, bytes]:
         """Each code with its bytes, of whatever length; they are written once."""
         if self._written is None:
-            values = self._values.items()
-            self._written = {code: option_of(code).kind.write(value) for code, value in values}
+            written: dict[int, bytes] = {}
+            for code, value in self._values.items():
+                kind, data = option_of(code).kind, self._raw.get(code)
+                written[code] = data if data is not None and kind.exact else kind.write(value)
+            self._written = written
         return self._written
 
     def pairs(self) -> Iterable[tuple[int, bytes]]:

@@ -17,7 +17,7 @@ from holdover.reference.audit.inputs.build import KnownAddress
 from holdover.reference.audit.observations import Vlans
 from holdover.reference.wire.messages import NO_OPTIONS
 from holdover.reference.wire.option_layout import OPTIONS_AT, read_options
-from holdover.reference.wire.options import RELAY_INFORMATION, Options
+from holdover.reference.wire.options import NOTHING_RAW, RELAY_INFORMATION, Options
 
 REMEMBERED = 1 << 14
 """How many addresses, names and options are kept at most, so that each is built once."""
@@ -86,7 +86,7 @@ class LateOptions(Options):
     __slots__ = ("_data",)
 
     def __init__(self, data: bytes) -> None:  # the values come later
-        self._data, self._written = data, None
+        self._data, self._raw, self._written = data, NOTHING_RAW, None
 
     def __getattr__(self, name: str) -> Any:
         """The values, where they are not there yet; they are not looked for here again."""

@@ -160,3 +160,24 @@ def test_any_bytes_are_a_value_or_a_wire_error(kind: str, data: bytes) -> None:
         written = KINDS[kind].write(value)
         assert KINDS[kind].read(written) == value
         assert KINDS[kind].write(KINDS[kind].read(written)) == written
+
+
+EXACT = [name for name, kind in KINDS.items() if kind.exact]
+
+
+@pytest.mark.parametrize("name", EXACT)
+@given(st.binary(max_size=16) | st.sampled_from([b"", *(bytes((n,)) for n in range(14))]))
+def test_an_exact_kind_writes_the_bytes_that_it_read(name: str, data: bytes) -> None:
+    kind = KINDS[name]
+    try:
+        value = kind.read(data)
+    except WireError:
+        return
+    assert kind.write(value) == data
+
+
+def test_what_can_be_said_in_several_ways_is_not_exact() -> None:
+    said = {"text": b"host\0", "classless routes": b"\x01\xff" + A.packed}
+    assert set(KINDS) - set(EXACT) == set(said)
+    for name, data in said.items():
+        assert KINDS[name].write(KINDS[name].read(data)) != data
