@@ -396,15 +396,15 @@ def take(client: Client, lease: Lease, now: Instant, chance: Chance) -> Stepped:
     if client.holds == lease.address:
         return use(client, lease, now)
     effects = (*remove(client.holds), *forget(client))
-    config, due = client.config, now + chance.between(0, client.config.probe_wait)
+    if client.config.probes == 0:
+        after, more = use(client, lease, now)
+        return after, effects + more
+    due = now + chance.between(0, client.config.probe_wait)
     after = Client(
-        config, Phase.PROBING,
+        client.config, Phase.PROBING,
         due=due, answered=close_exchange(client), lease=lease, conflicts=client.conflicts,
     )  # fmt: skip
-    if config.probes > 0:
-        return after, effects
-    after, more = use(after, lease, now)
-    return after, effects + more
+    return after, effects
 
 
 def use(client: Client, lease: Lease, now: Instant) -> Stepped:
@@ -418,7 +418,7 @@ def use(client: Client, lease: Lease, now: Instant) -> Stepped:
         lease=lease,
         holds=lease.address,
         sent=1,
-        defended=client.defended,
+        defended=None if new else client.defended,
     )
     until = None if lease.end is None else lease.end - config.margin
     says = (SendArp(announcement(config.hardware, lease.address)),) if new else ()
