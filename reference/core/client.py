@@ -396,15 +396,15 @@ def take(client: Client, lease: Lease, now: Instant, chance: Chance) -> Stepped:
     if client.holds == lease.address:
         return use(client, lease, now)
     effects = (*remove(client.holds), *forget(client))
-    if client.config.probes == 0:
-        after, more = use(client, lease, now)
-        return after, effects + more
-    due = now + chance.between(0, client.config.probe_wait)
+    config, due = client.config, now + chance.between(0, client.config.probe_wait)
     after = Client(
-        client.config, Phase.PROBING,
+        config, Phase.PROBING,
         due=due, answered=close_exchange(client), lease=lease, conflicts=client.conflicts,
     )  # fmt: skip
-    return after, effects
+    if config.probes > 0:
+        return after, effects
+    after, more = use(after, lease, now)
+    return after, effects + more
 
 
 def use(client: Client, lease: Lease, now: Instant) -> Stepped:
@@ -418,7 +418,7 @@ def use(client: Client, lease: Lease, now: Instant) -> Stepped:
         lease=lease,
         holds=lease.address,
         sent=1,
-        defended=None if new else client.defended,
+        defended=client.defended,
     )
     until = None if lease.end is None else lease.end - config.margin
     says = (SendArp(announcement(config.hardware, lease.address)),) if new else ()
