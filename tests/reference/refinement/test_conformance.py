@@ -13,7 +13,7 @@ import pytest
 
 from holdover.reference.refinement import conformance
 from holdover.reference.refinement.conformance import CHECKER, CODE, Conformance
-from holdover.reference.refinement.search import Refined, refine_all
+from holdover.reference.refinement.search import Refined, refine, refine_all
 from holdover.reference.refinement.setting import Setting, settings
 
 SMALLEST = tuple(setting for setting in settings() if setting.name == "stopped")
@@ -21,8 +21,14 @@ BESIDE = ("holdover.proofs", "holdover.proofs.kept", "holdover.proofs.result", "
 """Modules that a verdict comes with and does not hang on: empty, or the names of the outcomes."""
 
 
+@pytest.fixture(scope="module")
+def loaded() -> None:
+    """What is compiled is loaded here, once, and not in each process that is forked to explore."""
+    assert refine(SMALLEST[0]).complete
+
+
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loaded: None) -> Path:
     """The file of a verdict on one small setting, explored just now."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(conformance, "settings", lambda: SMALLEST)
