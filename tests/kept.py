@@ -65,6 +65,12 @@ class Family:
 CORES = ("model", "reference/core", "reference/refinement", "reference/wire")
 OF_PROOFS = ("model", "proofs", "tests/proofs/conftest.py", "tests/proofs/logic", "tests/slow.py")
 
+
+def tests_of(folder: str, *names: str) -> tuple[str, ...]:
+    """What makes the marked cases of these files of tests, named below that folder."""
+    return (*CASES, *(f"tests/{folder}/{name}.py" for name in names))
+
+
 FAMILIES: Mapping[str, Family] = {
     "seeded defects of the engine": Family(
         (*PYTEST, "tests/model/engine/test_engine_defects.py"),
@@ -163,6 +169,52 @@ FAMILIES: Mapping[str, Family] = {
         (*CASES, "tests/proofs/mutation/test_mutants.py"),
         (*OF_PROOFS, "tests/proofs/mutation"),
         SOLVERS,
+    ),
+    "cases of theorems": Family(
+        tests_of(
+            "proofs/theorems",
+            *("test_t1_refutation", "test_t2_safety", "test_t3_grace", "test_t4_regression"),
+            *("test_t5_agreement", "test_t5_state_graph", "test_t6_displaced", "test_t7_contested"),
+        ),
+        (*OF_PROOFS, "tests/proofs/theorems"),
+        SOLVERS,
+    ),
+    "cases of verdicts": Family(
+        tests_of(
+            "proofs/verdicts",
+            *("test_causes", "test_changes", "test_in_situation", "test_judge", "test_matrix"),
+        ),
+        (*OF_PROOFS, "tests/proofs/verdicts"),
+        SOLVERS,
+    ),
+    "cases of obligations": Family(
+        tests_of(
+            "proofs/logic",
+            *("test_formula", "test_invariants", "test_obligations", "test_steps_left"),
+        ),
+        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
+        SOLVERS,
+    ),
+    "seeded defects of the cores, explored": Family(
+        (*CASES, "tests/reference/refinement/test_defects.py"),
+        (*CORES, "proofs/result.py", KEPT_ANSWERS, "tests/reference/refinement"),
+        COMPILERS,
+    ),
+    "cases of the explorer": Family(
+        tests_of("model", "explorer/test_holdings", "readings/test_possible"),
+        ("model", "tests/model"),
+        COMPILERS,
+    ),
+    "cases of audits": Family(
+        tests_of(
+            "reference/audit",
+            *("monitor/test_random", "possible/test_automaton", "possible/test_of_host"),
+        ),
+        (
+            *(*CORES, "proofs/result.py", "reference/audit", "reference/console/progress.py"),
+            *("reference/lab/record", "tests/reference/audit", "tests/virtual_host.py"),
+        ),
+        COMPILERS,
     ),
 }
 

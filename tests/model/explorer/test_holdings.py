@@ -35,6 +35,7 @@ def reaches(graph: StateGraph, without: set[int]) -> bool:
     return not graph.ends.isdisjoint(within)
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_rows_are_exactly_those_without_which_the_table_has_no_collision(
     colliding: Instance,
 ) -> None:
@@ -50,6 +51,7 @@ def test_rows_are_exactly_those_without_which_the_table_has_no_collision(
     assert set(found.rows) == needed
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_no_run_gets_round_them(colliding: Instance) -> None:
     found, graph = passages(colliding, EXCLUSIVE, 100_000), up_to_collisions(colliding)
     seen_of = view(colliding)

@@ -357,6 +357,7 @@ def test_constants_are_folded_away(build: Build) -> None:
     assert {"discover", "lapse", "tick"} <= written
 
 
+@pytest.mark.kept("cases of the readings")
 def test_rules_that_instances_share_are_what_each_would_read(build: Build) -> None:
     """One after the other, each as if there had been no other before it."""
     alone = {}

@@ -69,6 +69,7 @@ def test_row_that_needs_two_phases_at_once_gives_no_edge() -> None:
     assert edges(planted) == EDGES
 
 
+@pytest.mark.kept("cases of the explorer")
 @pytest.mark.parametrize("probes", [False, True], ids=["at once", "after probing"])
 def test_every_step_of_a_search_is_an_edge(probes: bool) -> None:
     """One host, a server that falls silent and forgets, a client killed, ended and restarted."""

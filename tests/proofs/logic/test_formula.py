@@ -658,6 +658,7 @@ def leaves(of: str) -> list[Twice]:
     return [*found, by["ite"](p, one, other), by["ite"](p, found[-1], found[len(found) // 2])]
 
 
+@pytest.mark.kept("cases of obligations")
 def test_every_operation_means_what_z3_means_by_it() -> None:
     """On all of `leaves`, one operation at a time."""
     known = {of: leaves(of) for of in SORTS}
@@ -666,6 +667,7 @@ def test_every_operation_means_what_z3_means_by_it() -> None:
         assert differing([operation(*args) for args in every]) == []
 
 
+@pytest.mark.kept("cases of obligations")
 def test_every_pair_of_operations_means_what_z3_means_by_it() -> None:
     """One on top of the other, and on a symbol and a value of its domain."""
     for upper in OPERATIONS:

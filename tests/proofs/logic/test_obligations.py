@@ -136,6 +136,7 @@ PLANTED: Mapping[tuple[str, Callable[[Action], Action]], set[str]] = {
 }
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize(
     ("planted", "expected"), PLANTED.items(), ids=[f"{r} {f.__name__}" for r, f in PLANTED]
 )
@@ -167,6 +168,7 @@ def skipped(claim: Case) -> list[Obligation]:
     return found
 
 
+@pytest.mark.kept("cases of obligations")
 def test_what_is_skipped_would_be_proved() -> None:
     left_out = skipped(RFC2131)
     assert len(left_out) > 100
@@ -452,6 +454,7 @@ def z3_reads(text: str) -> str:
     return str(solver.check())
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("obligation", SAMPLE, ids=[o.name for o in SAMPLE])
 def test_the_text_says_the_same_to_both_solvers(obligation: Obligation) -> None:
     text = obligation.smtlib()
@@ -461,6 +464,7 @@ def test_the_text_says_the_same_to_both_solvers(obligation: Obligation) -> None:
     assert by_cvc5(obligation).result == "proved"
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("planted", PLANTED, ids=[f"{r} {f.__name__}" for r, f in PLANTED])
 def test_both_solvers_refute_a_planted_bug_from_the_text(
     planted: tuple[str, Callable[[Action], Action]],

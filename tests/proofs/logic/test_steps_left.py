@@ -71,6 +71,7 @@ def one_more(term: Expr, place: Place) -> Expr:
 # Proved ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of obligations")
 def test_t1s_bounds_are_proved_and_say_how_long_the_shortest_run_is(
     reading: Symbolic, known: tuple[Term, ...]
 ) -> None:
@@ -79,6 +80,7 @@ def test_t1s_bounds_are_proved_and_say_how_long_the_shortest_run_is(
     assert first == [SHORTEST, SHORTEST]
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("number", range(0, len(numbers(IN_TICKS)), 4))
 def test_a_number_that_is_too_high_is_refused(
     reading: Symbolic, known: tuple[Term, ...], number: int
@@ -129,6 +131,7 @@ def found(left: Expr, depth: int = SHORTEST) -> BoundedResult:
     return check_depth(MODEL, EXCLUSIVE, depth, lemmas=LEMMAS, left=left)
 
 
+@pytest.mark.kept("cases of obligations")
 def test_a_lower_bound_finds_a_run_that_is_as_long() -> None:
     """That there is none of one step less the search has to see for itself."""
     run = found(IN_TICKS - steps(1))
@@ -137,6 +140,7 @@ def test_a_lower_bound_finds_a_run_that_is_as_long() -> None:
     assert len(run.trace) == SHORTEST
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("depth", [0, 6, SHORTEST - 1])
 def test_where_more_is_left_nothing_is_looked_for(
     monkeypatch: pytest.MonkeyPatch, depth: int
@@ -146,6 +150,7 @@ def test_where_more_is_left_nothing_is_looked_for(
     assert (run.outcome, run.depth, run.trace) == ("holds", depth, None)
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("wrong", [steps(9), IN_TICKS + steps(1)])
 def test_a_bound_that_is_refused_changes_nothing(wrong: Expr) -> None:
     """Nine steps are said to be left always, where a run of five breaks the property."""
@@ -154,6 +159,7 @@ def test_a_bound_that_is_refused_changes_nothing(wrong: Expr) -> None:
     assert (run.outcome, run.depth) == ("violated", 10)
 
 
+@pytest.mark.kept("cases of obligations")
 def test_bounds_are_of_properties_of_states() -> None:
     model = PINNED["server forgets"].instance()
     run = check_depth(model, PROPERTIES["one_commitment"], 5, left=steps(0))
@@ -168,6 +174,7 @@ def test_what_is_broken_at_the_start_has_no_steps_left() -> None:
 # Unknown -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of obligations")
 @pytest.mark.parametrize("answers", [2, 3, 20])
 def test_a_solver_that_gives_up_decides_no_more(
     monkeypatch: pytest.MonkeyPatch, answers: int

@@ -138,6 +138,7 @@ def test_what_other_sources_came_to_is_not_taken(tmp_path: Path) -> None:
 # The judge is not blind --------------------------------------------------------------------------
 
 
+@pytest.mark.kept("judged mutants")
 @pytest.mark.parametrize(
     ("name", "killer"),
     [
@@ -157,6 +158,7 @@ def test_each_kind_of_fate_has_an_example(name: str, killer: str) -> None:
     assert judged(name).killer == killer
 
 
+@pytest.mark.kept("judged mutants")
 def test_an_effect_that_nobody_reads_is_alike(explored: dict[str, Summary]) -> None:
     """It shows in 39 configurations; the smaller ones will do."""
     few = [known for known in bench().samples if explored[known.setting.name].size[0] < 5_000]
@@ -201,6 +203,7 @@ def test_z3_does_not_explain_away_what_matters(name: str) -> None:
     assert equivalent(by_name()[name], FACTS) == ""
 
 
+@pytest.mark.kept("judged mutants")
 def test_an_explanation_names_the_fact_it_needs() -> None:
     changed = by_name()["lose/guard 2"]
     assert equivalent(changed, FACTS).endswith("because a free slot is empty")
@@ -247,6 +250,7 @@ def test_the_facts_are_proved() -> None:
     assert bench().facts == FACTS
 
 
+@pytest.mark.kept("judged mutants")
 @pytest.mark.parametrize(
     "claim",
     [FALSE, forall(h, asleep[h]), forall(m, kind[m] == "FREE"), forall(h, ~asleep[h])],

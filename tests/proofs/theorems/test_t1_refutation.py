@@ -32,7 +32,7 @@ from holdover.proofs.theorems.t1_refutation import (
     prove,
 )
 from holdover.proofs.theorems.t1_steps_left import IN_SECONDS, steps
-from tests.conftest import IN_CI
+from tests.checkout import IN_CI
 
 MODEL = instance()
 
@@ -121,6 +121,7 @@ def answer(
     monkeypatch.setattr(t1_refutation, "collision_within", lambda *given: (in_seconds, None))
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_depth_that_is_too_small_is_caught(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_depth_that_is_too_small_is_caught(
     }
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_depth_that_is_too_great_is_caught(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_depth_that_is_too_great_is_caught(
     }
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_row_more_is_a_collision_in_real_time(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_collision_that_is_none_in_seconds_is_caught(monkeypatch: pytest.Monke
     assert t1_refutation.in_real_time(found).outcome == "violated"
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(("decided", "none"), [(-1, "holds"), (-2, "unknown")])
 def test_unknown_is_neither(
     monkeypatch: pytest.MonkeyPatch, collision: Trace, decided: int, none: Outcome
@@ -193,6 +197,7 @@ def test_unknown_is_neither(
     }
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_solver_that_finds_no_collision_refutes_one_of_that_length(
     monkeypatch: pytest.MonkeyPatch, collision: Trace
 ) -> None:

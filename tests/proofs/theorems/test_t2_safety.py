@@ -46,6 +46,7 @@ def verdicts() -> Verdicts:
     return {name: decide(claim) for name, claim in cases()}
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("name", TOLERATED)
 def test_t2_holds(name: str, verdicts: Verdicts) -> None:
     verdict = verdicts[name]
@@ -53,6 +54,7 @@ def test_t2_holds(name: str, verdicts: Verdicts) -> None:
     assert verdict.proved is (name not in BROKEN_BY)
 
 
+@pytest.mark.kept("cases of theorems")
 def test_exactly_the_lapse_breaks_wfwg311(verdicts: Verdicts) -> None:
     """Q151387 CAUSE: the lease is over and the address is still there."""
     failed = [(a.obligation.row, a.obligation.conjunct) for a in verdicts["wfwg311"].open]
@@ -60,6 +62,7 @@ def test_exactly_the_lapse_breaks_wfwg311(verdicts: Verdicts) -> None:
     assert "lapse breaks held_under_lease" in detail(verdicts["wfwg311"])
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("name", TOLERATED)
 def test_premises_can_hold_for_every_other_row(name: str, verdicts: Verdicts) -> None:
     """Non-vacuity: a state of the invariant in which the row may happen, for each row."""
@@ -85,6 +88,7 @@ def test_the_case_is_the_profiles(name: str) -> None:
     assert set(CONSTANTS) - set(fixed) == durations - {"floor", "late"}
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(
     ("fault", "row"), [("forgets", "forget"), ("rival", "rival_ack"), ("reuses_early", "reuse")]
 )
@@ -95,6 +99,7 @@ def test_a_fault_that_is_not_tolerated_breaks_it(fault: str, row: str) -> None:
     assert row in {answer.obligation.row for answer in verdict.open}
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_clock_that_stops_in_suspend_breaks_it() -> None:
     claim = case("rfc2131", TOLERATED["rfc2131"])
     stops = replace(claim, fixed={**claim.fixed, "clock": "MONOTONIC"})
@@ -104,6 +109,7 @@ def test_a_clock_that_stops_in_suspend_breaks_it() -> None:
 # Verdicts ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of theorems")
 def test_an_unexpected_failure_is_a_violation(verdicts: Verdicts) -> None:
     verdict = verdicts["wfwg311"]
     assert judge_obligations("rfc2131", verdict) == "violated"
@@ -114,11 +120,13 @@ def test_an_unexpected_failure_is_a_violation(verdicts: Verdicts) -> None:
     )
 
 
+@pytest.mark.kept("cases of theorems")
 def test_an_expected_failure_that_does_not_come_is_no_confirmation(verdicts: Verdicts) -> None:
     """Else the broken client could be mended unnoticed, and T2 be said of nothing."""
     assert judge_obligations("wfwg311", verdicts["rfc2131"]) == "violated"
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_failure_seen_by_one_solver_of_two_is_no_confirmation(verdicts: Verdicts) -> None:
     verdict = verdicts["wfwg311"]
     other = [replace(a, solver="cvc5", result="proved") for a in verdict.answers]
@@ -135,10 +143,12 @@ def test_a_failure_seen_by_one_solver_of_two_is_no_confirmation(verdicts: Verdic
     assert judge_obligations("wfwg311", replace(verdict, answers=both)) == "unknown"
 
 
+@pytest.mark.kept("cases of theorems")
 def test_nothing_answered_is_unknown(verdicts: Verdicts) -> None:
     assert judge_obligations("rfc2131", replace(verdicts["rfc2131"], answers=())) == "unknown"
 
 
+@pytest.mark.kept("cases of theorems")
 def test_a_check_tells_what_was_proved(monkeypatch: pytest.MonkeyPatch, verdicts: Verdicts) -> None:
     monkeypatch.setattr(f"{check.__module__}.decide", lambda claim, solvers: verdicts["reference"])
     told = check("reference", verdicts["reference"].case, ("z3",))

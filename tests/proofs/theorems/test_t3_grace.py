@@ -60,13 +60,14 @@ from holdover.proofs.theorems.t3_grace import (
     sufficient,
 )
 from holdover.proofs.theorems.t3_runs import HEARD, MISSED, combined_ways, hosts, run, ways
-from tests.conftest import IN_CI
+from tests.checkout import IN_CI
 
 pytestmark = pytest.mark.usefixtures("kept_cvc5")
 
 WAYS = {way.name: way for way in ways()}
 
 
+@pytest.mark.kept("cases of theorems")
 def test_t3_holds() -> None:
     """In CI `holdover verify` has just proved the rest, before the tests began (`.ci/run`)."""
     checks = (module.prove_combined(),) if IN_CI else prove().checks
@@ -75,6 +76,7 @@ def test_t3_holds() -> None:
     assert [check.name for check in checks] == (names[-1:] if IN_CI else names)
 
 
+@pytest.mark.kept("cases of theorems")
 def test_no_row_but_the_broken_servers_is_excluded() -> None:
     """Everything else fires under the premises: what T3 says, it says of every row."""
     fires = {
@@ -89,6 +91,7 @@ def test_no_row_but_the_broken_servers_is_excluded() -> None:
     }
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(
     "premise", [grace < ZERO, full < least, forall(h, late[h] > full + late[h])]
 )
@@ -246,6 +249,7 @@ def enough(
     return {by(o).result for o in obligations(asked)}
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("forgotten", WEAKER)
 def test_a_bound_that_forgets_something_is_refuted(forgotten: str) -> None:
     bound, row = WEAKER[forgotten]
@@ -280,6 +284,7 @@ OPENED = {
 """What keeps a client from an ACK, the row that shows it, and how `hearing` has it."""
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("name", OPENED)
 def test_each_way_to_miss_an_ack_is_excluded_for_a_reason(name: str) -> None:
     """Were it forgotten in `ack_missed`, the invariant would not be inductive.

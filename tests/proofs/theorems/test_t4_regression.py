@@ -27,6 +27,7 @@ from holdover.proofs.theorems.t4_regression import (
 SMALL = (1, 1, 1)
 
 
+@pytest.mark.kept("cases of theorems")
 def test_k7_the_fix_is_regression_tested() -> None:
     """Q151387 STATUS: "has not been regression tested and may be destabilizing"."""
     theorem = prove()
@@ -79,6 +80,7 @@ def another(change: Callable[[Profile], Profile]) -> Callable[[str], Profile]:
     return lambda name: change(load(name)) if name == "wfwg311-fixed" else load(name)
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(
     ("changes", "sizes"),
     [

@@ -36,6 +36,7 @@ def theorem() -> Theorem:
     return prove()
 
 
+@pytest.mark.kept("cases of theorems")
 def test_t5_holds(theorem: Theorem) -> None:
     assert [check for check in theorem.checks if check.outcome != "holds"] == []
     names = {check.name for check in theorem.checks}
@@ -45,6 +46,7 @@ def test_t5_holds(theorem: Theorem) -> None:
     assert "replay, lapse" in names
 
 
+@pytest.mark.kept("cases of theorems")
 def test_profiles_with_and_without_a_bound_are_among_the_worlds(theorem: Theorem) -> None:
     details = [c.detail for c in theorem.checks if c.name.startswith("worst holdover")]
     assert any(detail.startswith("no bound") for detail in details)

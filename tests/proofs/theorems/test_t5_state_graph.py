@@ -100,6 +100,7 @@ def with_defect(old: str, new: str) -> Callable[..., explorer.Exploration]:
     return defective
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_of_the_explorer_is_noticed(defect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, noticed = DEFECTS[defect]
@@ -160,6 +161,7 @@ def test_a_collision_that_is_excluded_by_proof_is_noticed() -> None:
     assert said == f"a collision after {FORGETFUL.broken['exclusive']} steps, which T2 excludes"
 
 
+@pytest.mark.kept("cases of theorems")
 def test_the_collision_of_t1_is_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
     assert same_as_solver().outcome == "holds"
     shorter = with_defect(
@@ -170,6 +172,7 @@ def test_the_collision_of_t1_is_as_long(monkeypatch: pytest.MonkeyPatch) -> None
     assert same_as_solver().outcome == "violated"
 
 
+@pytest.mark.kept("cases of theorems")
 def test_the_engine_agrees() -> None:
     assert [same_engine(name).outcome for name in BY_ENGINE] == ["holds"] * len(BY_ENGINE)
     assert any(configured(name).broken for name in BY_ENGINE)

@@ -30,13 +30,14 @@ from holdover.proofs.theorems import t6_explored
 from holdover.proofs.theorems.t2_safety import choices
 from holdover.proofs.theorems.t6_displaced import all_reached, cases, follows, prove, prove_reached
 from holdover.proofs.theorems.t6_explored import SmallNetwork, compare, settings
-from tests.conftest import IN_CI
+from tests.checkout import IN_CI
 from tests.proofs.logic.small_steps import breaks
 
 (REFUSED, REFUSED_GOAL), (OVER, OVER_GOAL) = cases()
 RFC = load("rfc2131")
 
 
+@pytest.mark.kept("cases of theorems")
 def test_t6_holds() -> None:
     """In CI `holdover verify` has just proved the rest, before the tests began (`.ci/run`)."""
     checks = (prove_reached(),) if IN_CI else prove().checks
@@ -46,6 +47,7 @@ def test_t6_holds() -> None:
     )
 
 
+@pytest.mark.kept("cases of theorems")
 def test_every_row_may_happen_but_those_of_a_second_server() -> None:
     for case in (REFUSED, OVER):
         fires = {answer.obligation.row: answer.result for answer in whether_fire([*firing(case)])}
@@ -59,6 +61,7 @@ def test_every_row_may_happen_but_those_of_a_second_server() -> None:
         assert excluded == rival | also
 
 
+@pytest.mark.kept("cases of theorems")
 def test_both_solvers_say_that_the_bound_follows_and_is_reached() -> None:
     for case, goal in cases():
         assert by_cvc5(follows(case, goal)).result == "proved"
@@ -128,6 +131,7 @@ def test_each_conjunct_is_asked_about() -> None:
     assert [each.name for each in OVER.invariant] == list(NEEDED_TO_BE_OVER)
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(
     ("part", "name"),
     [*((0, name) for name in NEEDED_TO_BE_REFUSED), *((1, name) for name in NEEDED_TO_BE_OVER)],
@@ -198,6 +202,7 @@ def test_there_is_not_always_a_bound(client: Profile, faults: tuple[str, ...]) -
     assert not true(soon_refused(h) | soon_over(h), constants)
 
 
+@pytest.mark.kept("cases of theorems")
 def test_each_premise_of_being_refused_soon_is_needed() -> None:
     """Where one of them is not so, the explorer finds a longer time; mostly among few states."""
     (usual,) = (s for s in settings() if s.name == "refused")
@@ -218,6 +223,7 @@ def test_each_premise_of_being_refused_soon_is_needed() -> None:
 # Explored ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("setting", tuple(settings()), ids=lambda each: each.name)
 def test_the_explorer_finds_the_same_longest_time(setting: SmallNetwork) -> None:
     assert compare(setting).outcome == "holds"

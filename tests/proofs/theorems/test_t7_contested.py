@@ -39,11 +39,13 @@ def theorem() -> Theorem:
     return prove()
 
 
+@pytest.mark.kept("cases of theorems")
 def test_t7_holds(theorem: Theorem) -> None:
     assert {c.name: c.detail for c in theorem.checks if c.outcome != "holds"} == {}
     assert [c.name for c in theorem.checks][:2] == ["known", "reached"]
 
 
+@pytest.mark.kept("cases of theorems")
 def test_every_row_may_happen(theorem: Theorem) -> None:
     assert theorem.checks[0].data["never_fire"] == []
     assert {each.row for each in firing(CASE)} == {action.name for action in LEASE_TABLE.actions}
@@ -92,6 +94,7 @@ def test_known_numbers() -> None:
     assert seconds(contested_for(h), constants) == 10
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize(
     ("client", "faults"),
     [
@@ -122,6 +125,7 @@ def test_where_there_is_a_bound_no_longer_conflict_is_among_the_first_states() -
 # Explored ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of theorems")
 @pytest.mark.parametrize("setting", tuple(settings()), ids=lambda each: each.name)
 def test_the_explorer_finds_the_same_longest_conflict(setting: SmallNetwork) -> None:
     assert compare(setting, longest_conflict, "conflict").outcome == "holds"

@@ -72,6 +72,7 @@ WORLDS: Mapping[str, Environment] = {
 }
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("name", builtin_names())
 def test_without_any_one_of_the_causes_the_harm_is_gone(name: str, world: str) -> None:

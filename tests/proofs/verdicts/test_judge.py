@@ -76,6 +76,7 @@ def replayed(found: Judgement, environment: Environment = STANDARD) -> tuple[Int
     return world, state
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("name", VIOLATED)
 def test_collision_is_a_run_in_exact_seconds(name: str) -> None:
     found = judged(name)
@@ -92,6 +93,7 @@ def test_collision_is_a_run_in_exact_seconds(name: str) -> None:
         assert not end["asleep", 1]
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("name", VIOLATED)
 def test_collision_is_a_first_one(name: str) -> None:
     """Up to the last step nobody has come to harm."""

@@ -56,6 +56,7 @@ def test_bare_client_in_a_calm_world_holds() -> None:
     assert decide(exact_case("bare", in_seconds(BARE, CALM)), firing_too=False).proved
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("fault", [fault.name for fault in ROWS])
 def test_each_fault_alone_does_harm_unless_explained(fault: str) -> None:
     bare = found(fault)
@@ -66,6 +67,7 @@ def test_each_fault_alone_does_harm_unless_explained(fault: str) -> None:
         assert bare.judgement.run[-1].holding == ("a1", "a1")
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize(
     ("fault", "safeguard", "outcome"),
     [
@@ -133,6 +135,7 @@ def test_cell_in_a_word(outcome: str, shown: str) -> None:
     assert short(MatrixCell("f", "s", outcome, "9 steps")) == shown  # type: ignore[arg-type]
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("safeguard", ["release first", "server probe"])
 def test_large_row_is_too_large_for_plain_python(
     safeguard: str, monkeypatch: pytest.MonkeyPatch
@@ -156,6 +159,7 @@ def test_large_row_is_too_large_for_plain_python(
 # Cures ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize("fault", ROWS, ids=lambda fault: fault.name)
 def test_smallest_cures_are_cures_and_smallest(fault: MatrixRow) -> None:
     cures = smallest_cures(fault)
@@ -184,6 +188,7 @@ def test_faults_of_others_have_no_cure_but_probing() -> None:
         assert found(name, "client probe").reason == "probing"
 
 
+@pytest.mark.kept("cases of verdicts")
 @pytest.mark.parametrize(
     ("fault", "cure"),
     [

@@ -88,6 +88,7 @@ def test_a_mutant_is_a_module_of_its_own() -> None:
     assert original() == apply_defect(replace(NAK, changes=()))
 
 
+@pytest.mark.kept("seeded defects of the cores, explored")
 @pytest.mark.parametrize("defect", all_defects(), ids=NAMES)
 def test_the_exploration_kills_it_as_recorded(
     defect: Seeded, record_property: Callable[[str, object], None]

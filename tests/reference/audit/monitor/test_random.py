@@ -24,6 +24,7 @@ from tests.reference.audit.verdicts import (
 SEEDS = range(20_000, 20_060)
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nobody_who_conforms_is_accused(seed: int) -> None:
     _, audit = conforming_run(seed)
@@ -32,6 +33,7 @@ def test_nobody_who_conforms_is_accused(seed: int) -> None:
     assert is_clean(audit)
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_who_overstays_is_found(seed: int) -> None:
     town, audit = planted_run(seed)
@@ -44,6 +46,7 @@ def test_who_overstays_is_found(seed: int) -> None:
     assert found.holdover_s == pytest.approx(held, abs=0.6)  # a DHCPACK may take half a second
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", range(20_000, 20_020))
 def test_who_overstays_for_long_is_found_where_frames_are_missed(seed: int) -> None:
     town, audit = planted_run_with_losses(seed)
@@ -51,6 +54,7 @@ def test_who_overstays_for_long_is_found_where_frames_are_missed(seed: int) -> N
     assert finds(town, audit)
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", range(20_000, 20_010))
 @pytest.mark.parametrize("run", [conforming_run, planted_run])
 def test_a_capture_is_judged_as_its_frames_are(

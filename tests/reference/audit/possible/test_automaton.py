@@ -102,6 +102,7 @@ def whole() -> Automaton:
     return automaton_of(conforming(), replace(STANDARD, drift=DRIFT, faults=FAULTS), OPEN)
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", range(8))
 def test_each_step_of_the_table_is_a_way(seed: int) -> None:
     automaton, rows = whole(), set()
@@ -128,6 +129,7 @@ def nanoseconds(value: Value) -> int:
     return int(value * SECOND)
 
 
+@pytest.mark.kept("cases of audits")
 @pytest.mark.parametrize("seed", range(12))
 def test_there_is_always_a_hypothesis_that_is_true(seed: int) -> None:
     """Its node, no more missed than were, and no earlier lease end: what 0041 argues."""

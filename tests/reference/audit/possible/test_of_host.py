@@ -39,6 +39,7 @@ def test_an_automaton_is_the_same_without_it(
     assert [read.limits(n) for n in read.nodes] == [recalled.limits(n) for n in recalled.nodes]
 
 
+@pytest.mark.kept("cases of audits")
 def test_each_guard_is_recalled_as_it_is_read() -> None:
     """For each node, message and choice of parameters, all from one memory."""
     nodes = Automaton(conforming(), ENVIRONMENT, OPEN).nodes
