@@ -98,15 +98,40 @@ def test_the_theorems_are_proved_before_the_tests_begin() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "set -euo pipefail" in script
     steps = [line for line in script.splitlines() if line.startswith(("run ", "wait "))]
-    assert [step.split()[:2] for step in steps] == [
+    assert [step.split()[:3] for step in steps] == [
         ["run", "main"],
-        ["wait", '"$installing"'],
-        ["run", "tests"],
+        ["run", "tests", "before"],
+        ["wait", '"$installing"', "||"],
+        ["run", "tests", "behind"],
     ]
-    main = subprocess.run(
-        [ROOT / ".ci" / "readme-command", "main"], capture_output=True, text=True, check=True
+    for name, last in (("main", "holdover verify"), ("tests", "pytest -n 6")):
+        command = subprocess.run(
+            [ROOT / ".ci" / "readme-command", name], capture_output=True, text=True, check=True
+        )
+        assert command.stdout.strip().endswith(f"&& .venv/bin/{last}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("", "abc"), ("before", "ab"), ("behind", "c")], ids=["all", "both", "last"]
+)
+def test_a_command_is_run_whole_or_but_for_its_last_part_or_that_alone(
+    tmp_path: Path, words: str, said: str
+) -> None:
+    """Each part once: Debian's packages are waited for in between."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (body,) = re.findall(r"^run\(\) \{.*?^\}$", script, re.MULTILINE | re.DOTALL)
+    command = tmp_path / ".ci" / "readme-command"
+    command.parent.mkdir()
+    command.write_text("#!/bin/sh\necho 'printf a && printf b && printf c'\n")
+    command.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"{body}\nrun tests {words}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert main.stdout.strip().endswith("&& .venv/bin/holdover verify")
+    assert done.stdout.splitlines()[-1] == said
 
 
 BY_README = {"tests", "quick", "proofs"}
