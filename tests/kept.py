@@ -40,7 +40,7 @@ FILE = Path(__file__).with_name("kept.json")
 ANEW = "HOLDOVER_ANEW"
 """In the environment of who makes all checks, whatever is kept."""
 
-SUFFIXES = (".py", ".toml", ".json", ".txt")
+SUFFIXES = (".css", ".js", ".json", ".py", ".toml", ".txt")
 PYTEST = ("pytest", "-q")
 KEPT_ANSWERS = "tests/proofs/logic/kept_answers.py"
 CASES = (*PYTEST, "-m", "kept")
@@ -69,6 +69,12 @@ OF_PROOFS = ("model", "proofs", "tests/proofs/conftest.py", "tests/proofs/logic"
 def tests_of(folder: str, *names: str) -> tuple[str, ...]:
     """What makes the marked cases of these files of tests, named below that folder."""
     return (*CASES, *(f"tests/{folder}/{name}.py" for name in names))
+
+
+def pages(*patterns: str) -> tuple[str, ...]:
+    """Pages of the documentation."""
+    found = {page for pattern in patterns for page in (ROOT / "docs").glob(pattern)}
+    return tuple(sorted(str(page.relative_to(ROOT)) for page in found))
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -204,6 +210,15 @@ FAMILIES: Mapping[str, Family] = {
         tests_of("model", "explorer/test_holdings", "readings/test_possible"),
         ("model", "tests/model"),
         COMPILERS,
+    ),
+    "pages that are played": Family(
+        tests_of("reference/docs", "test_code_blocks", "test_tutorials"),
+        (
+            *("model", "proofs", "reference", "tests/reference/docs"),
+            *pages("tutorials/*.md", "how-to/*.md", "theorems/t[67].md"),
+            *pages("exports.md", "release-first.md"),
+        ),
+        (*SOLVERS, *COMPILERS, "click", "rich"),
     ),
     "cases of audits": Family(
         tests_of(

@@ -19,13 +19,17 @@ import pytest
 
 from holdover.reference.cli import main
 from holdover.reference.docs.__main__ import sources
+from tests import kept
 from tests.checkout import ROOT
-from tests.reference.docs.tutorial import play
+from tests.reference.docs import test_tutorials
+from tests.reference.docs.tutorial import needs_more, play
 
 DOCS = ROOT / "docs"
 
 PLAYED = ("explain.md", "exports.md", "release-first.md", "theorems/t6.md", "theorems/t7.md")
 """Pages that are played here, beside those of test_tutorials.py and test_audit_page.py."""
+
+OURS = [name for name in PLAYED if not needs_more(DOCS / name)]
 
 ELSEWHERE = {
     "README.md": "test_readme.py, .ci/readme-command",
@@ -112,11 +116,27 @@ def test_a_block_without_a_mark_is_noticed() -> None:
         assert accounted(block, played) == fine, page
 
 
-@pytest.mark.parametrize("name", PLAYED)
-def test_each_command_prints_what_the_page_shows(name: str) -> None:
+def is_as_shown(name: str) -> None:
     for block, said in play((DOCS / name).read_text(encoding="utf-8")):
         assert "Traceback" not in said
         assert said == (block.output or ""), block.text
+
+
+@pytest.mark.kept("pages that are played")
+@pytest.mark.parametrize("name", OURS)
+def test_each_command_prints_what_the_page_shows(name: str) -> None:
+    is_as_shown(name)
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYED if name not in OURS])
+def test_so_do_those_beside_which_other_programs_are_run(name: str) -> None:
+    is_as_shown(name)
+
+
+def test_each_page_that_is_played_in_its_turn_is_among_what_its_family_depends_on() -> None:
+    needed = {*(DOCS / name for name in OURS), *test_tutorials.OURS}
+    assert needed <= {*kept.files(kept.FAMILIES["pages that are played"])}
+    assert len(needed) > 5
 
 
 def lines_of(page: str) -> Iterator[str]:

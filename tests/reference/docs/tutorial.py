@@ -60,6 +60,11 @@ def blocks(page: str) -> Iterator[Block]:
         )
 
 
+def needs_more(page: Path) -> bool:
+    """Whether some block of that page is run with a program that is not holdover's."""
+    return any(block.needs for block in blocks(page.read_text(encoding="utf-8")))
+
+
 def prepare(place: Path) -> dict[str, str]:
     """What the commands find in their directory, and the surroundings in which they run."""
     (place / "tests").symlink_to(ROOT / "tests")
