@@ -175,6 +175,7 @@ class HereInTurn:
     map = staticmethod(map)
 
 
+@pytest.mark.kept("cases of reasons")
 def test_the_list_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +217,7 @@ def of_every_theorem() -> Iterator[Obligation]:
         yield from necessary(way)
 
 
+@pytest.mark.kept("cases of reasons")
 def test_what_is_asked_first_is_some_of_the_premises() -> None:
     """So that what follows from them follows; else a wrong list could prove what is not so."""
     asked = list(of_every_theorem())
