@@ -104,8 +104,12 @@ class _Among:
 MARK = "!"
 """How the name of a witness begins, and no other name."""
 
+VALUES = ("holds", "word")
+"""Functions whose values are members that steps speak of: what a host holds, and the server's last
+word on an address."""
+
 KEPT = 1 << 16
-"""Of so many terms it is kept whether they have quantifiers."""
+"""Of so many terms it is kept whether they have quantifiers, and which of these functions."""
 
 PLACES, TERMS = 1 << 10, 1 << 12
 """At so many choices of members it is kept what so many terms are there."""
@@ -134,10 +138,13 @@ def at_witnesses(premises: Sequence[Formula], goal: Formula) -> Told:
 def at_symbols(premises: Sequence[Formula], goal: Formula) -> Told:
     """The same of all that symbols stand for in guards and goal, such as a row's parameters.
 
-    Of numbers, which have no such symbols: of those of which a function is taken there.
+    And of the values that `VALUES` have of these.  Of numbers, which have no such symbols: of those
+    of which a function is taken there, and of symbols with which these are compared.
     """
     read = _Instances(premises, goal)
     read.know(_members(read.particular()))
+    functions = dict.fromkeys(each for term in (*premises, goal) for each in _valued(term))
+    read.know([f(at) for f in functions for at in read.members.get(f.of[0], ())])
     return read.said()
 
 
@@ -241,6 +248,14 @@ def _looks(term: Formula) -> int:
     return found
 
 
+@lru_cache(KEPT)
+def _valued(term: Formula) -> tuple[Function, ...]:
+    """Those of `VALUES` that occur in it."""
+    of = term.of
+    found = [of] if isinstance(of, Function) and of.name in VALUES else []
+    return tuple(dict.fromkeys([*found, *(each for arg in term.args for each in _valued(arg))]))
+
+
 def _with(term: Formula, bound: Bound) -> Formula:
     """A term without quantifiers, where its variables stand for these members."""
     if not term.open:
@@ -268,8 +283,12 @@ def _placed(members: tuple[tuple[str, Formula], ...]) -> dict[Formula, Formula]:
 
 
 def _members(terms: Iterable[Formula]) -> list[Formula]:
-    """Symbols of sorts of any size, and the numbers of which a function is taken, by their text."""
+    """Symbols of sorts of any size, and the numbers of which a function is taken, by their text.
+
+    With these numbers, symbols that they are compared with.  None is no member.
+    """
     found, seen, waiting = dict[str, Formula](), set[Formula](), list(terms)
+    compared: list[tuple[Formula, ...]] = []
     while waiting:
         term = waiting.pop()
         if term in seen:
@@ -278,7 +297,12 @@ def _members(terms: Iterable[Formula]) -> list[Formula]:
         waiting += term.args
         some = [arg for arg in term.args if term.op == "apply" and arg.domain in (REAL, WHOLE)]
         few = term.domain.members or term.domain.width or term.domain in (TRUTH, REAL, WHOLE)
-        if term.op == "symbol" and not few:
+        if term.op == "symbol" and not few and term.of != f"no_{term.domain.name}":
             some.append(term)
+        if term.op in ("<", "<="):
+            compared += [term.args, term.args[::-1]]
         found.update((formula.text_of(each), each) for each in some)
+    numbers = set(found.values())
+    other = [y for x, y in compared if x in numbers and y.op == "symbol"]
+    found.update((formula.text_of(each), each) for each in other)
     return [found[text] for text in sorted(found)]

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from holdover.proofs.logic import formula
-from holdover.proofs.logic.few_members import among, as_they_are, at_symbols, at_witnesses
+from holdover.proofs.logic.few_members import Told, among, as_they_are, at_symbols, at_witnesses
 from holdover.proofs.logic.formula import TRUTH, Formula, all_of, any_of
 from holdover.proofs.logic.obligations import Case, Obligation, firing, obligations, reasons, script
 from holdover.proofs.logic.read_by_z3 import Read, read_by_z3
@@ -32,7 +32,7 @@ FIRST = {"z3": 20_000_000, "cvc5": 400_000}
 Both solvers prove each step with these (`tests/proofs/logic/test_reasons.py`)."""
 
 
-QUICK = 100_000
+QUICK = 300_000
 """What Z3 may spend on a question among others; one that takes more is asked by itself.
 
 Among others Z3 does not rewrite what it is asked beforehand, which is quicker for nearly all."""
@@ -255,7 +255,8 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
     """By name, the obligations that the premises suffice to prove that are expected to.
 
     It is asked first whether their instances do: where the conjunct fails after the step, then at
-    the row's parameters as well (`few_members.py`).  Only then it is asked about all members.
+    the row's parameters as well, and at what these have (`few_members.py`).  Only then it is asked
+    about all members.
     Steps that take more than their conjunct (`reasons`) mostly need the parameters, and are asked
     with these at once.
     """
@@ -268,12 +269,22 @@ def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answ
             if each.first and each.name not in found and not later.get((each.row, each.conjunct))
         ]
         for left in _alike(every, told in INSTANCES) if solver == "cvc5" else [every]:
-            asked = [told(each.first, each.assertions[-1]) for each in left]
-            premises, goals = [before for before, _ in asked], [goal for _, goal in asked]
-            ask = ask_which if solver == "cvc5" and told in INSTANCES else None
-            said = _answered(solver, left, premises, FIRST[solver], ask, goals)
-            found |= {name: answer for name, answer in said.items() if answer.result == "proved"}
+            found |= _proved(solver, left, [each.first for each in left], told)
     return found
+
+
+def _proved(
+    solver: str,
+    some: Sequence[Obligation],
+    premises: Sequence[Sequence[Formula]],
+    told: Callable[[Sequence[Formula], Formula], Told],
+) -> dict[str, Answer]:
+    """By name, those that a solver proves which is told this of their premises."""
+    asked = [told(before, each.assertions[-1]) for before, each in zip(premises, some, strict=True)]
+    ask = ask_which if solver == "cvc5" and told in INSTANCES else None
+    most, goals = FIRST[solver], [goal for _, goal in asked]
+    said = _answered(solver, some, [before for before, _ in asked], most, ask, goals)
+    return {name: answer for name, answer in said.items() if answer.result == "proved"}
 
 
 def _alike(some: Sequence[Obligation], without_quantifiers: bool) -> Iterable[list[Obligation]]:
@@ -375,12 +386,15 @@ def whether_fire(rows: Sequence[Obligation]) -> list[Answer]:
     """Whether premises have a model: first one of few members; else what the solvers find.
 
     Of few members Z3 finds it in an instant.  Where there is none, Z3 may soon see that there is
-    none of any size; else cvc5 is asked, which is better at that, and at last Z3 once more.
+    none of any size, by instances or else; then cvc5 is asked, which is better at that, and at last
+    Z3 once more.
     """
     check_same_premises(rows)
     found: dict[str, Answer] = {}
     for members in MEMBERS:
         found |= _fire_among(members, [each for each in rows if each.name not in found])
+    left = [each for each in rows if each.name not in found]
+    found |= _proved("z3", left, [each.assertions[:-1] for each in left], at_symbols)
     for solver, most, ask in (("z3", QUICK, ask_z3), ("cvc5", EFFORT["cvc5"], ask_for_models)):
         left = [each for each in rows if each.name not in found]
         said = _answered(solver, left, [each.assertions[:-1] for each in left], most, ask)

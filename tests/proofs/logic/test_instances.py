@@ -31,16 +31,20 @@ from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.solvers import SOLVERS, Ask, first_answers
 from holdover.proofs.theorems.t2_safety import TOLERATED, case
 from holdover.proofs.theorems.t3_grace import sufficient
+from holdover.proofs.theorems.t6_displaced import cases as t6
 from tests.proofs.logic.test_reasons import only, steps_of
 
 THING, PLACE = Domain("Being"), Domain("Spot")
 A, B = symbol("a", THING), symbol("b", THING)
-X, Y, P, R = (variable("x", THING), variable("y", THING), variable("p", PLACE), variable("r", REAL))
+X, Y, P = variable("x", THING), variable("y", THING), variable("p", PLACE)
+R, Q = variable("r", REAL), variable("q", REAL)
 NEXT, OF = Function("next", (THING,), THING), Function("of", (PLACE,), THING)
 GOOD, LIKES = Function("good", (THING,), TRUTH), Function("likes", (THING, THING), TRUTH)
 SIZE, LESS = Function("size", (THING,), REAL), Function("less", (REAL,), REAL)
-TOLD = symbol("told", TRUTH)
+WORD, NOBODY = Function("word", (THING,), THING), symbol("no_Being", THING)
+TOLD, T, S = symbol("told", TRUTH), symbol("t", REAL), symbol("s", REAL)
 
+GROWS = [forall([R, Q], (R <= Q).implies(LESS(R) <= LESS(Q)))]
 ALL_GOOD, NONE_GOOD = forall([X], GOOD(X)), forall([X], ~GOOD(X))
 
 WITH_A_MODEL: dict[str, list[Formula]] = {
@@ -167,11 +171,14 @@ def test_a_defect_that_says_more_is_noticed(defect: str, monkeypatch: pytest.Mon
         ([ALL_GOOD, ~GOOD(A)], {"at_symbols"}),
         ([forall([R], LESS(R) < R), LESS(SIZE(A)) == SIZE(A)], {"at_symbols"}),
         ([formula.equal(TOLD, ALL_GOOD), TOLD, ~GOOD(A)], {"at_symbols"}),
+        ([ALL_GOOD, ~GOOD(WORD(A))], {"at_symbols"}),
+        ([*GROWS, forall([X], LESS(S) < SIZE(X)), T <= S, LESS(T) == SIZE(A)], {"at_symbols"}),
+        ([ALL_GOOD, ~GOOD(NOBODY)], set()),
         ([forall([X], GOOD(NEXT(X))), forall([X], NEXT(NEXT(X)) == X), ~GOOD(A)], set()),
     ],
 )
 def test_what_follows_at_these_members_is_seen(terms: list[Formula], by: set[str]) -> None:
-    """Of the last one more is to be said than of what a symbol stands for."""
+    """None is no member, and of the last one more is to be said than of any of these."""
     assert solve(terms)[0] == "unsat"
     *premises, goal = terms
     made = {name: getattr(instances, name)(premises, goal) for name in MAKERS}
@@ -224,9 +231,10 @@ def test_most_steps_are_proved_without_a_quantifier(
         return ask(before, rounds, most)
 
     monkeypatch.setattr(solvers, "asked_once", watched)
+    refused = next(claim for claim, _ in t6() if claim.name == "T6-refused")
     every = [
         *steps_of(only(sufficient(), "lapse", "stop")).values(),
-        steps_of(only(sufficient(), "crash"))["crash", "kernel_set"],
+        steps_of(only(refused, "renew"))["renew", "asked_in_time"],
     ]
     assert len(first_answers(solver, every)) == len(every)
     later = [each for each in every if reasons().get((each.row, each.conjunct))]
