@@ -56,7 +56,7 @@ ASKED, WHICH = "?", "produce-models"
 
 
 AT_ONCE = 40
-"""About so many runs cvc5 is asked in one question."""
+"""About so many runs a solver is asked in one question."""
 
 
 INSTANCES = (at_witnesses, at_symbols)
@@ -104,6 +104,35 @@ def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most:
     return said
 
 
+def ask_z3_at_once(
+    before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+) -> list[str]:
+    """The same of Z3, first of `AT_ONCE` in one question: whether one of them may be so.
+
+    Where Z3 does not find that none may, it is asked about each.
+    """
+    parts = [rounds[start : start + AT_ONCE] for start in range(0, len(rounds), AT_ONCE)]
+    words = ask_z3(before, [[one_of(before, part)] for part in parts], min(most, QUICK))
+    said = [word for word, part in zip(words, parts, strict=True) for _ in part]
+    left = [number for number, word in enumerate(said) if word != "unsat"]
+    if left:
+        for number, word in zip(
+            left, ask_z3(before, [rounds[number] for number in left], most), strict=True
+        ):
+            said[number] = word
+    return said
+
+
+def one_of(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]]) -> Formula:
+    """That one of their names is true, and that what has a name is so where that is true."""
+    named = [formula.symbol(f"{ASKED}{number}", TRUTH) for number in range(len(rounds))]
+    each = [name.implies(all_of(terms)) for name, terms in zip(named, rounds, strict=True)]
+    plain = [term for terms in (before, *rounds) for term in terms]
+    if f"(declare-fun {ASKED}" in formula.declarations(plain):
+        raise ValueError(f"{ASKED} begins a name that is none of a question")
+    return all_of([any_of(named), *each])
+
+
 def ask_cvc5(
     before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
 ) -> list[str]:
@@ -123,12 +152,7 @@ def ask_which(
     they are asked about one by one.
     """
     if len(rounds) > 1:
-        named = [formula.symbol(f"{ASKED}{number}", TRUTH) for number in range(len(rounds))]
-        each = [name.implies(all_of(terms)) for name, terms in zip(named, rounds, strict=True)]
-        plain = [term for terms in (before, *rounds) for term in terms]
-        if f"(declare-fun {ASKED}" in formula.declarations(plain):
-            raise ValueError(f"{ASKED} begins a name that is none of a question")
-        text = script([[*before, all_of([any_of(named), *each])]], rounds=False)
+        text = script([[*before, one_of(before, rounds)]], rounds=False)
         said = cvc5_says(text, most, [WHICH])
         if len(said) == len(rounds) and set(said) <= {"sat", "unsat"}:
             return said
@@ -235,11 +259,11 @@ def answers(
 def answers_of_each(solver: str, some: Sequence[Obligation]) -> dict[str, Answer]:
     """A solver's answers to obligations that have little in common, by name.
 
-    Z3 is asked in one context, which takes longer to make than such questions, and cvc5 about some
-    `AT_ONCE`, which helps where nothing is quantified.  What a solver does not decide so it is
-    asked alone.
+    It is asked about some `AT_ONCE`, which helps where nothing is quantified; Z3 in one context,
+    which takes longer to make than such questions.  What a solver does not decide so it is asked
+    alone.
     """
-    ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (None, len(some) or 1)
+    ask, size = (ask_which, AT_ONCE) if solver == "cvc5" else (ask_z3_at_once, len(some) or 1)
     found: dict[str, Answer] = {}
     for start in range(0, len(some), size):
         part = some[start : start + size]
@@ -249,6 +273,11 @@ def answers_of_each(solver: str, some: Sequence[Obligation]) -> dict[str, Answer
         if found[each.name].result == "unknown":
             found |= {each.name: answers(solver, [each])[0]}
     return found
+
+
+def whether_each_may_be(some: Sequence[Obligation]) -> dict[str, Answer]:
+    """Z3's answers to obligations that are expected to have a model, by name: in one context."""
+    return _answered("z3", some, [each.assertions[:-1] for each in some], EFFORT["z3"])
 
 
 def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:

@@ -55,7 +55,14 @@ from holdover.proofs.logic.first_order import (
 from holdover.proofs.logic.formula import REAL, TRUE, Formula
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
-from holdover.proofs.logic.solvers import OUTCOME, answers, answers_of_each, by_z3, decide
+from holdover.proofs.logic.solvers import (
+    OUTCOME,
+    answers,
+    answers_of_each,
+    by_z3,
+    decide,
+    whether_each_may_be,
+)
 from holdover.proofs.result import Check, Outcome, Progress, Theorem, combine, silent
 from holdover.proofs.theorems.t2_safety import detail, numbers
 from holdover.proofs.theorems.t3_runs import (
@@ -238,14 +245,12 @@ def check_claims(
     start = time.perf_counter()
     runs = [(one, premises, with_its_goal(one, premises)) for one, premises in claims]
     beside = [(one, own) for one, _, own in runs if own is not None]
-    also = "z3" in solvers
-    asked = {name: [one for one, _ in beside] for name in solvers}
-    asked["z3"] = [each for one, own in beside for each in ((one, own) if also else (own,))]
-    known = {name: answers_of_each(name, some) for name, some in asked.items()}
+    known = {name: answers_of_each(name, [one for one, _ in beside]) for name in solvers}
+    may_be = whether_each_may_be([own for _, own in beside])
     outcomes: list[Outcome] = []
     count, bad = 0, []
     for obligation, premises, own in runs:
-        of_premises = known["z3"].get(own.name) if own is not None else None
+        of_premises = may_be.get(own.name) if own is not None else None
         for solver in solvers:
             said = known[solver].get(obligation.name)
             result = (said or answers(solver, [obligation])[0]).result

@@ -20,6 +20,7 @@ from holdover.proofs.logic.solvers import (
     Ask,
     ask_which,
     ask_z3,
+    ask_z3_at_once,
     cvc5_says,
     decide,
     which_may_be,
@@ -101,13 +102,32 @@ PARTS: list[tuple[Formula, str]] = [
 """What may be so, and what may not, where neither is negative and y is below."""
 
 
+@pytest.mark.parametrize("ask", [ask_which, ask_z3_at_once])
 @pytest.mark.parametrize(
-    "some", [(0, 2, 4), (1, 3), (0, 1, 2, 3, 4), (3,), (2,), (5, 4, 3, 2, 1, 0)]
+    "some", [(0, 2, 4), (1, 3), (0, 1, 2, 3, 4), (3,), (2,), (5, 4, 3, 2, 1, 0), (4,) * 50 + (1, 0)]
 )
-def test_one_question_tells_of_each_of_its_parts(some: Sequence[int]) -> None:
+def test_one_question_tells_of_each_of_its_parts(ask: Ask, some: Sequence[int]) -> None:
     rounds = [[X > -1, PARTS[number][0]] for number in some]  # the first says nothing new
-    said = ask_which([X >= 0, X > Y], rounds, 100_000)
+    said = ask([X >= 0, X > Y], rounds, 100_000)
     assert said == [PARTS[number][1] for number in some]
+
+
+@pytest.mark.parametrize("word", ["unknown", "sat"])
+def test_z3_is_asked_of_each_part_where_it_does_not_refute_all(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def says(
+        before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        asked.append(len(rounds))
+        return [word] if len(asked) == 1 else ask_z3(before, rounds, most)
+
+    monkeypatch.setattr(solvers, "ask_z3", says)
+    rounds = [[X < 0], [X < -1], [X > 2]]
+    assert ask_z3_at_once([X >= 0], rounds, 100_000) == ["unsat", "unsat", "sat"]
+    assert asked == [1, 3]
 
 
 @pytest.mark.parametrize("said", [["unknown", "unknown"], ["error: no"], ["unsat"], []])
@@ -125,9 +145,10 @@ def test_what_is_not_decided_in_one_question_is_asked_by_parts(
     assert len(asked) == 2
 
 
-def test_no_formula_has_the_name_of_a_question() -> None:
+@pytest.mark.parametrize("ask", [ask_which, ask_z3_at_once])
+def test_no_formula_has_the_name_of_a_question(ask: Ask) -> None:
     with pytest.raises(ValueError, match="begins a name"):
-        ask_which([symbol("?0", TRUTH)], [[X < 0], [X > 2]], 100_000)
+        ask([symbol("?0", TRUTH)], [[X < 0], [X > 2]], 100_000)
 
 
 def test_what_is_unknown_after_a_model_is_unknown() -> None:
