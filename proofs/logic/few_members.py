@@ -22,6 +22,11 @@ of them here, if it says of each witness what it is.  Where that has no model, t
 Nothing is made but by putting a closed term in the place of a bound variable of its domain, and
 the name of a witness is one that no assertion has.
 
+*Whether that member is the row's own* (`in_cases`).  What a conjunct says after a step is full of
+conditions that ask whether the witness is the row's parameter, and nearly all else depends on it.
+So the goal is said for each case, without them: it is as true as `(c & goal where c is true) |
+(~c & goal where c is false)`, whatever truth value c is.
+
 What it does not know: models that are larger than those among few; and whether there is a model,
 where the instances have one.
 """
@@ -33,7 +38,7 @@ from functools import cache, lru_cache
 from itertools import product
 
 from holdover.proofs.logic import formula
-from holdover.proofs.logic.formula import REAL, TRUE, TRUTH, WHOLE, Domain, Formula, Function
+from holdover.proofs.logic.formula import FALSE, REAL, TRUE, TRUTH, WHOLE, Domain, Formula, Function
 
 Binding = Mapping[str, Formula]
 
@@ -177,7 +182,7 @@ class _Instances:
 
     def said(self) -> Told:
         """The premises' instances, each once, and the goal's."""
-        goal = self.read(self.goal, {}, True)
+        goal = in_cases(self.read(self.goal, {}, True))
         read = [self.read(term, {}, True) for term in self.premises]
         each = (part for term in read for part in (term.args if term.op == "and" else (term,)))
         return tuple(part for part in dict.fromkeys(each) if part is not TRUE), goal
@@ -232,6 +237,53 @@ class _Instances:
             named = f"{MARK}{sort}{len(self.witnesses)}"
             self.witnesses[key] = formula.symbol(named, domain)
         return self.witnesses[key]
+
+
+def in_cases(goal: Formula) -> Formula:
+    """The same, without conditions on whether a witness is another symbol: a case for each."""
+    return formula.any_of(_cases(goal))
+
+
+def _cases(goal: Formula) -> Iterator[Formula]:
+    """What is so in each case, the conditions first."""
+    asked = _identities(goal)
+    if not asked:
+        yield goal
+        return
+    first = min(asked, key=formula.text_of)
+    for case, value in ((first, TRUE), (~first, FALSE)):
+        for other in _cases(_where(goal, first, value)):
+            yield case & other
+
+
+@lru_cache(KEPT)
+def _identities(term: Formula) -> frozenset[Formula]:
+    """What it says of whether a witness is another symbol."""
+    if term.op == "=" and all(arg.op == "symbol" for arg in term.args):
+        return frozenset([term] if any(_looks(arg) == MARKED for arg in term.args) else ())
+    return frozenset().union(*map(_identities, term.args))
+
+
+def _where(term: Formula, asked: Formula, value: Formula) -> Formula:
+    """The term where what is asked has this truth value."""
+    if term is asked:
+        return value
+    if asked not in _identities(term):
+        return term
+    done = _decided(asked, value)
+    found = done.get(term)
+    if found is None:
+        found = formula.again(term, [_where(arg, asked, value) for arg in term.args])
+        if len(done) == TERMS:
+            done.clear()
+        done[term] = found
+    return found
+
+
+@lru_cache(PLACES)
+def _decided(asked: Formula, value: Formula) -> dict[Formula, Formula]:
+    """What terms are where that is so, filled by who asks."""
+    return {}
 
 
 QUANTIFIED, MARKED = 1, 2

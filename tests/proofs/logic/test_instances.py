@@ -14,7 +14,7 @@ import pytest
 from holdover.model.table.table import LEASE_TABLE
 from holdover.proofs.logic import few_members as instances
 from holdover.proofs.logic import formula, solvers
-from holdover.proofs.logic.few_members import among, at_symbols, at_witnesses
+from holdover.proofs.logic.few_members import among, at_symbols, at_witnesses, in_cases
 from holdover.proofs.logic.formula import (
     FALSE,
     REAL,
@@ -57,6 +57,9 @@ WITH_A_MODEL: dict[str, list[Formula]] = {
     "one of two": [~(ALL_GOOD & TOLD), TOLD, GOOD(A)],
     "of two members at once": [~forall([X, Y], LIKES(X, Y)), LIKES(A, A), LIKES(B, B)],
     "of other sorts": [forall([P], GOOD(OF(P))), ~GOOD(A)],
+    "who is another": [GOOD(A), ~forall([X], formula.ite(X == A, GOOD(A), GOOD(X) | TOLD))],
+    "who is none of two": [A != B, ~forall([X], (X == A) | (X == B))],
+    "who is that one": [GOOD(A), ~forall([X], X != A)],
 }
 
 
@@ -137,6 +140,13 @@ DEFECTS = {
     "names that are used twice": ("{MARK}{sort}{len(self.witnesses)}", "{MARK}{sort}"),
     "no witness": ("if side is not True:", "if side is False:"),
     "read once for either side": ("key = (term, side, *", "key = (term, *"),
+    "a case left out": ("((first, TRUE), (~first, FALSE))", "((first, TRUE),)"),
+    "the other case left out": ("((first, TRUE), (~first, FALSE))", "((~first, FALSE),)"),
+    "a case for the other": (
+        "((first, TRUE), (~first, FALSE))",
+        "((first, FALSE), (~first, TRUE))",
+    ),
+    "decided once for all": ("_decided(asked, value)", "_decided(TRUE, TRUE)"),
     "read once for all members": ("(name, bound[name]) for name in sorted(term.open)", ""),
 }
 """Defects that would prove what is not so, each a passage and what stands for it."""
@@ -190,6 +200,22 @@ def test_no_quantifier_is_left() -> None:
         for told in (at_witnesses, at_symbols):
             texts = map(formula.text_of, said(told(each.first, each.assertions[-1])))
             assert not any("forall" in text for text in texts)
+
+
+def test_in_cases_a_goal_says_the_same_without_asking_who_the_witness_is() -> None:
+    asked = 0
+    for each in steps_of(only(sufficient(), "bind", "duplicate", "tick")).values():
+        goal = instances._Instances(each.first, each.assertions[-1]).read(
+            each.assertions[-1], {}, True
+        )
+        cases = in_cases(goal)
+        assert solve([cases != goal])[0] == "unsat"
+        asked += bool(instances._identities(goal))
+        for one in cases.args if cases.op == "or" else (cases,):
+            parts = one.args if one.op == "and" else (one,)
+            left = [part for part in parts if instances._identities(part)]
+            assert all(part.op == "=" or part.args[0].op == "=" for part in left)
+    assert asked > 20
 
 
 def test_a_name_that_begins_as_a_witness_is_refused() -> None:
