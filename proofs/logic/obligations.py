@@ -180,7 +180,8 @@ def obligations(case: Case) -> Iterator[Obligation]:
     steps, start = Steps(case), Initially(case.fixed)
     for conjunct in case.invariant:
         goal = ~start.read(conjunct.term, {})
-        yield Obligation(case.name, "initially", conjunct.name, (*steps.assumed, goal))
+        first = tuple(dict.fromkeys(steps.assumed))
+        yield Obligation(case.name, "initially", conjunct.name, (*steps.assumed, goal), first)
     for action in map(remembering, case.table.actions):
         yield from steps.of(action)
 

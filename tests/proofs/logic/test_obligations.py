@@ -369,7 +369,11 @@ def test_only_unsat_proves(said: str) -> None:
 
 
 def test_one_unknown_answer_leaves_the_case_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two solvers that disagree only in being able to answer, neither is left out."""
+    """Of two solvers that disagree only in being able to answer, neither is left out.
+
+    Of instances, about which cvc5 is asked in another way, it is not asked here.
+    """
+    monkeypatch.setattr(module, "INSTANCES", ())
     row = LEASE_TABLE.action("lapse")
     asked = list(obligations(rows(RFC2131, row)))
     said = {
