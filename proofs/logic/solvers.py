@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -63,18 +63,26 @@ INSTANCES = (at_witnesses, at_symbols)
 """At which members premises are told to a solver before it is asked about all members."""
 
 
+KEPT = 1 << 11
+"""Of so many obligations it is kept what is said of them at some members: each solver is asked."""
+
+
 ANSWERS = {"unsat": "proved", "sat": "refuted"}
 OUTCOME: Mapping[str, Outcome] = {"proved": "holds", "refuted": "violated", "unknown": "unknown"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a solver said, and how long it took (seconds)."""
+    """What a solver said, and how long it took (seconds).
+
+    `told`: after how many of `INSTANCES` it said so, where premises sufficed that are expected to.
+    """
 
     obligation: Obligation
     solver: str
     result: str
     seconds: float
+    told: int = 0
 
 
 def ask_z3(before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int) -> list[str]:
@@ -280,40 +288,60 @@ def whether_each_may_be(some: Sequence[Obligation]) -> dict[str, Answer]:
     return _answered("z3", some, [each.assertions[:-1] for each in some], EFFORT["z3"])
 
 
-def first_answers(solver: str, together: Sequence[Obligation]) -> dict[str, Answer]:
+def first_answers(
+    solver: str, together: Sequence[Obligation], other: Mapping[str, Answer] | None = None
+) -> dict[str, Answer]:
     """By name, the obligations that the premises suffice to prove that are expected to.
 
     It is asked first whether their instances do: where the conjunct fails after the step, then at
     the row's parameters as well, and at what these have (`few_members.py`).  Only then it is asked
     about all members.
     Steps that take more than their conjunct (`reasons`) mostly need the parameters, and are asked
-    with these at once.
+    with these at once.  `other`: another solver's answers, from which is known what each needs.
     """
+    whole = len(INSTANCES)
+
+    def begins(each: Obligation) -> int:
+        if other is not None:
+            return other[each.name].told if each.name in other else whole
+        return min(whole, 1 if reasons().get((each.row, each.conjunct)) else 0)
+
     found: dict[str, Answer] = {}
-    for told in (*INSTANCES, as_they_are):
-        later = reasons() if told is at_witnesses else {}
+    for number, told in enumerate((*INSTANCES, as_they_are)):
         every = [
             each
             for each in together
-            if each.first and each.name not in found and not later.get((each.row, each.conjunct))
+            if each.first and each.name not in found and begins(each) <= number
         ]
-        for left in _alike(every, told in INSTANCES) if solver == "cvc5" else [every]:
-            found |= _proved(solver, left, [each.first for each in left], told)
+        for left in _alike(every, number < whole) if solver == "cvc5" else [every]:
+            said = _proved(solver, left, [each.first for each in left], told)
+            found |= {name: replace(answer, told=number) for name, answer in said.items()}
     return found
 
 
 def _proved(
     solver: str,
     some: Sequence[Obligation],
-    premises: Sequence[Sequence[Formula]],
+    premises: Sequence[tuple[Formula, ...]],
     told: Callable[[Sequence[Formula], Formula], Told],
 ) -> dict[str, Answer]:
     """By name, those that a solver proves which is told this of their premises."""
-    asked = [told(before, each.assertions[-1]) for before, each in zip(premises, some, strict=True)]
+    asked = [
+        _told(told, before, each.assertions[-1])
+        for before, each in zip(premises, some, strict=True)
+    ]
     ask = ask_which if solver == "cvc5" and told in INSTANCES else None
     most, goals = FIRST[solver], [goal for _, goal in asked]
     said = _answered(solver, some, [before for before, _ in asked], most, ask, goals)
     return {name: answer for name, answer in said.items() if answer.result == "proved"}
+
+
+@lru_cache(KEPT)
+def _told(
+    told: Callable[[Sequence[Formula], Formula], Told], premises: tuple[Formula, ...], goal: Formula
+) -> Told:
+    """What premises and goal come to there."""
+    return told(premises, goal)
 
 
 def _alike(some: Sequence[Obligation], without_quantifiers: bool) -> Iterable[list[Obligation]]:
@@ -453,10 +481,13 @@ def decide(case: Case, solvers: Sequence[str] = ("z3",), *, firing_too: bool = T
     """All answers for a case.
 
     A solver is asked of all rows at once what the expected premises suffice for: to make a context
-    takes Z3 as long as several such questions, and cvc5 what is done for a conjunct.
+    takes Z3 as long as several such questions, and cvc5 what is done for a conjunct.  A second one
+    is asked at once at the members that the first one needed; else as it is when asked alone.
     """
     every = list(obligations(case))
-    known = {name: first_answers(name, every) for name in solvers}
+    known: dict[str, dict[str, Answer]] = {}
+    for name in solvers:
+        known[name] = first_answers(name, every, next(iter(known.values()), None))
     groups = [list(group) for _, group in groupby(every, key=lambda each: each.row)]
     found = [
         answer
