@@ -22,7 +22,7 @@ from holdover.model.clients.profile import load
 from holdover.model.explorer.explore import EngineResult, Exploration, Progress, explore
 from holdover.model.explorer.instances import environment_of, small_instance
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.narrow import narrowed
+from holdover.model.readings.narrow import narrow_down
 from holdover.model.table.client import runs
 from holdover.model.table.expr import Expr, exists, forall
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
@@ -130,7 +130,7 @@ def run(
     """
     instance = configuration.instance()
     if narrow:
-        instance = narrowed(instance)
+        instance = narrow_down(instance)
     found = explore(
         instance,
         ALWAYS,

@@ -120,7 +120,7 @@ def digraph(taken: Transitions, views: Iterable[V]) -> nx.DiGraph[V]:
         return of_edges(after)
 
 
-def viewed(graph: nx.DiGraph[int], views: Sequence[V]) -> nx.DiGraph[V]:
+def over_views(graph: nx.DiGraph[int], views: Sequence[V]) -> nx.DiGraph[V]:
     """The graph over the views of its nodes, from 0; only edges between different views."""
     after: Edges[V] = {view: {} for view in views}
     for node, ahead in graph.adjacency():
@@ -128,7 +128,7 @@ def viewed(graph: nx.DiGraph[int], views: Sequence[V]) -> nx.DiGraph[V]:
         for other, step in ahead.items():
             there, ways = views[other], after[here]
             if there != here:
-                ways[there] = joined(ways[there], step) if there in ways else step
+                ways[there] = join_edges(ways[there], step) if there in ways else step
     return of_edges(after)
 
 
@@ -138,7 +138,7 @@ def edge_of(actions: frozenset[str]) -> dict[str, Any]:
     return {"actions": actions}
 
 
-def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+def join_edges(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """What networkx has of the one edge that two between the same nodes become."""
     return edge_of(one["actions"] | other["actions"])
 

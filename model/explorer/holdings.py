@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from holdover.model.explorer.graphs import dominators, unavoidable, viewed
+from holdover.model.explorer.graphs import dominators, over_views, unavoidable
 from holdover.model.explorer.stategraph import StateGraph, grow
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.client import NO_ADDRESS, leased
@@ -150,7 +150,7 @@ def pass_through(found: StateGraph) -> tuple[tuple[Holdings, ...], tuple[Holding
     """
     seen_of = view(found.instance)
     views = [GOAL if n in found.ends else seen_of(s) for n, s in enumerate(found.states)]
-    quotient: nx.DiGraph[Holdings | str] = viewed(found.graph, views)
+    quotient: nx.DiGraph[Holdings | str] = over_views(found.graph, views)
     start = views[0]
     through = [node for node in dominators(quotient, start, [GOAL]) if node != start]
     cut = set() if quotient.has_edge(start, GOAL) else nx.minimum_node_cut(quotient, start, GOAL)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from holdover.model.explorer.explore import Trace
-from holdover.model.explorer.graphs import Edges, edge_of, joined, of_edges, pause_collection
+from holdover.model.explorer.graphs import Edges, edge_of, join_edges, of_edges, pause_collection
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.expr import Expr, all_of
 from holdover.model.table.properties import Property
@@ -88,7 +88,7 @@ def grow(
                     waiting.append(there)
                     taken.append(0)
                     after[there] = {}
-                ways[there] = joined(ways[there], rows[edge]) if there in ways else rows[edge]
+                ways[there] = join_edges(ways[there], rows[edge]) if there in ways else rows[edge]
             if count > most:
                 raise TooManyStatesError(most)
         return StateGraph(instance, states, taken, of_edges(after), frozenset(ends))

@@ -1,12 +1,12 @@
 """The finite reading without what never changes: states have only the items that a row may change.
 
 Theory of operation.  In a small network most faults are left out, and with them what they change:
-where no host crashes each process runs for ever.  Of a state of the lease table a good third are
-such items.  `narrowed` looks for them in the rows themselves.  An item stays what it is initially
-if no row that may be taken gives it another value: each leaves it alone, or gives it its own value
-or the initial one, and no tick moves it.  That is so of all states within reach, by induction over
-the steps.  What is known to stay is then read as a constant, by which more rows are known never to
-be taken; so it is looked at again, until no more items are found.
+where no host crashes, each process runs for ever.  Of a state of the lease table a good third are
+such items.  `narrow_down` looks for them in the rows.  First each item is assumed to stay what it
+is initially, but for instants that are set, since ticks move them.  Where a row that may be taken
+all the same gives an item another value, that item is assumed no more, and the rows are read again.
+In the end each row leaves what is still assumed as it is, so by induction over the steps it is so
+in all states within reach.
 
 What it does not know: values other than the initial one that an item has from some step on; and
 states that are not within reach, of which it may say less than the whole reading.
@@ -86,7 +86,7 @@ class NarrowInstance(Instance):
         return NEVER if found is None and self.whole._row(action, binding) else found
 
 
-def narrowed(instance: Instance, *beside: Instance) -> NarrowInstance:
+def narrow_down(instance: Instance, *beside: Instance) -> NarrowInstance:
     """The same with states that have only what may change, in it or in those beside it."""
     kept = [each._kept("unchanging", partial(_unchanging, each)) for each in (instance, *beside)]
     everywhere = set(kept[0]).intersection(*kept[1:])

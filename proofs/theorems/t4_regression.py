@@ -19,7 +19,7 @@ from fractions import Fraction
 from holdover.model.clients.profile import Environment, in_ticks, load
 from holdover.model.explorer.explore import Exploration, explore
 from holdover.model.readings.finite import Instance, State, bounds_for
-from holdover.model.readings.narrow import narrowed
+from holdover.model.readings.narrow import narrow_down
 from holdover.model.table.client import leased
 from holdover.model.table.expr import exists, following, forall
 from holdover.model.table.table import LEASE_TABLE
@@ -111,7 +111,9 @@ def rows_that_never_fire(seen: Exploration) -> set[str]:
 def explore_both(sizes: tuple[int, int, int]) -> list[Exploration]:
     """The configuration of each client, with all its steps; states have what changes in either."""
     old, new = (instance(profile, sizes) for profile in ("wfwg311", "wfwg311-fixed"))
-    return [explore(each, keep_steps=True) for each in (narrowed(old, new), narrowed(new, old))]
+    return [
+        explore(each, keep_steps=True) for each in (narrow_down(old, new), narrow_down(new, old))
+    ]
 
 
 def same_behaviour(

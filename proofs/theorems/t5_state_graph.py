@@ -32,7 +32,7 @@ from holdover.model.explorer.configurations import (
 from holdover.model.explorer.explore import EngineResult, Exploration
 from holdover.model.explorer.length import length_in_search
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.narrow import narrowed
+from holdover.model.readings.narrow import narrow_down
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, SOMETIMES, STEPS
 from holdover.proofs.result import Check, Outcome
 from holdover.proofs.theorems import t1_refutation
@@ -155,7 +155,7 @@ def same_as_solver() -> Check:
     from holdover.model.explorer.stategraph import grow, how_far, shortest_runs
 
     start = time.perf_counter()
-    model = narrowed(t1_refutation.instance())
+    model = narrow_down(t1_refutation.instance())
     found = t1_refutation.explore_collision(model)
     grown = grow(model, most=2 * FITS)
     run = shortest_runs(grown, how_far(grown), (EXCLUSIVE,)).get(EXCLUSIVE.name)

@@ -9,7 +9,7 @@ import pytest
 
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
 from holdover.model.readings.finite import Instance
-from holdover.model.readings.narrow import NarrowInstance, narrowed
+from holdover.model.readings.narrow import NarrowInstance, narrow_down
 from holdover.model.table.expr import exists
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS
 from holdover.model.table.vocabulary import h, kernel_end, now
@@ -46,14 +46,16 @@ def same(narrow: NarrowInstance, whole: Instance) -> bool:
 @pytest.mark.parametrize("case", CASES)
 def test_a_narrow_instance_is_explored_as_the_whole_one(case: str, build: Build) -> None:
     whole = CASES[case](build)
-    narrow = narrowed(whole)
+    narrow = narrow_down(whole)
     assert len(narrow.slots) + len(narrow.unchanging) == len(whole.slots)
     assert same(narrow, whole)
 
 
 def test_items_are_stored_that_a_fault_changes(build: Build) -> None:
     def stored(*faults: str, **more: int) -> set[str]:
-        return {variable.name for variable, _ in narrowed(build("rfc2131", *faults, **more)).slots}
+        return {
+            variable.name for variable, _ in narrow_down(build("rfc2131", *faults, **more)).slots
+        }
 
     nothing = stored()
     assert {"phase", "lease_end", "kind"} < nothing
@@ -65,7 +67,7 @@ def test_items_are_stored_that_a_fault_changes(build: Build) -> None:
 def test_an_item_that_changes_must_be_stored(build: Build) -> None:
     """Each by itself is read as if it never changed, and something else is seen."""
     whole = build("rfc2131", "mutes", "crashes", hosts=1)
-    narrow = narrowed(whole)
+    narrow = narrow_down(whole)
     assert same(narrow, whole)
     initial = dict(zip(whole.place, whole.initial, strict=True))
     values = dict(zip(whole.place, map(set, zip(*explore(whole).states, strict=True)), strict=True))
