@@ -231,21 +231,18 @@ def select(client: Client, offers: tuple[BootReply, ...], now: Instant, chance: 
     §4.4.1 leaves the choice open: the longest lease, of equals the first offered.
     """
     exchange = new_exchange(client, now, chance, follows=client.asking)
-    chosen = max(offers, key=lambda offer: offer.lease or 0)
-    due = now + client.config.ask_time
+    due, chosen = now + client.config.ask_time, max(offers, key=lambda offer: offer.lease or 0)
     after = Client(
-        client.config, Phase.REQUESTING,
-        due=due, exchange=exchange, offers=(chosen,), conflicts=client.conflicts,
-    )  # fmt: skip
+        client.config, Phase.REQUESTING, due, exchange, offers=(chosen,), conflicts=client.conflicts
+    )
     return after, (ask_selected(after),)
 
 
 def ask_selected(client: Client) -> Send:
     """§4.3.2 SELECTING: server identifier and requested address, `ciaddr` zero."""
     chosen = client.offers[0]
-    return Send(
-        message(client, MessageType.REQUEST, requested=chosen.address, server=chosen.server)
-    )
+    asked = message(client, MessageType.REQUEST, requested=chosen.address, server=chosen.server)
+    return Send(asked)
 
 
 def requesting(client: Client, event: Timer, now: Instant, chance: Chance) -> Stepped:
