@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 
 from holdover.model.table.bound import (
@@ -52,14 +51,13 @@ from holdover.proofs.logic.first_order import (
     domain,
     right_within,
 )
-from holdover.proofs.logic.formula import REAL, TRUE, Formula
+from holdover.proofs.logic.formula import REAL, Formula
 from holdover.proofs.logic.invariants import HEARING, LEASED, OWNED
 from holdover.proofs.logic.obligations import Case, Obligation
 from holdover.proofs.logic.solvers import (
     OUTCOME,
     answers,
     answers_of_each,
-    by_z3,
     decide,
     whether_each_may_be,
 )
@@ -241,24 +239,26 @@ def check_claims(
     claims: Iterable[tuple[Obligation, Obligation | None]],
     solvers: Sequence[str],
 ) -> Check:
-    """A check of obligations that must be unsatisfiable, with premises that must not be."""
+    """A check of obligations that must be unsatisfiable, with premises that must not be.
+
+    Those with premises are runs, and solvers are asked about many of them at once.
+    """
     start = time.perf_counter()
-    runs = [(one, premises, with_its_goal(one, premises)) for one, premises in claims]
-    beside = [(one, own) for one, _, own in runs if own is not None]
-    known = {name: answers_of_each(name, [one for one, _ in beside]) for name in solvers}
-    may_be = whether_each_may_be([own for _, own in beside])
+    asked = list(claims)
+    runs = [(one, premises) for one, premises in asked if premises is not None]
+    known = {name: answers_of_each(name, [one for one, _ in runs]) for name in solvers}
+    may_be = whether_each_may_be([premises for _, premises in runs])
     outcomes: list[Outcome] = []
     count, bad = 0, []
-    for obligation, premises, own in runs:
-        of_premises = may_be.get(own.name) if own is not None else None
+    for obligation, premises in asked:
         for solver in solvers:
-            said = known[solver].get(obligation.name)
-            result = (said or answers(solver, [obligation])[0]).result
+            said = known[solver].get(obligation.name) or answers(solver, [obligation])[0]
+            result = said.result
             count += 1
             outcomes.append(OUTCOME[result])
             if result != "proved":
                 bad.append(f"{obligation.conjunct}: {result} by {solver}")
-        if premises is not None and (of_premises or by_z3(premises)).result != "refuted":
+        if premises is not None and may_be[premises.name].result != "refuted":
             outcomes.append("unknown")
             bad.append(f"{obligation.conjunct}: nothing satisfies its premises")
     text = f"{count - len(bad)} of {count} proved by {' and '.join(solvers)}"
@@ -270,14 +270,6 @@ def check_claims(
         time.perf_counter() - start,
         {"obligations": count},
     )
-
-
-def with_its_goal(obligation: Obligation, premises: Obligation | None) -> Obligation | None:
-    """The premises, to be asked beside the obligation that has them; None where it has others."""
-    given = obligation.assertions[:-1]
-    if premises is None or [*map(id, premises.assertions)] != [*map(id, given)]:
-        return None
-    return replace(premises, assertions=(*premises.assertions, TRUE))
 
 
 def prove_sufficient(solvers: Sequence[str] = ("z3",)) -> Check:
