@@ -32,7 +32,7 @@ FIRST = {"z3": 20_000_000, "cvc5": 400_000}
 Both solvers prove each step with these (`tests/proofs/logic/test_reasons.py`)."""
 
 
-QUICK = 300_000
+QUICK = 1_000_000
 """What Z3 may spend on a question among others; one that takes more is asked by itself.
 
 Among others Z3 does not rewrite what it is asked beforehand, which is quicker for nearly all."""
