@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -17,15 +18,18 @@ from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.solvers import (
     INSTANCES,
     WHICH,
+    Answer,
     Ask,
     ask_which,
     ask_z3,
     ask_z3_at_once,
     cvc5_says,
     decide,
+    first_answers,
     which_may_be,
 )
 from holdover.proofs.theorems.t2_safety import TOLERATED, case
+from tests.proofs.logic.test_reasons import only, steps_of
 
 ASKS = """
 import resource
@@ -71,6 +75,34 @@ def test_z3_is_asked_of_all_rows_of_a_case_at_once(monkeypatch: pytest.MonkeyPat
     assert stages[0] == len(steps) - len(later) > 300
     assert stages == sorted(stages, reverse=True)  # each is asked what is left of those before
     assert others == [1, 1]
+
+
+def test_what_one_solver_needed_tells_the_other_where_to_begin_and_not_what_to_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the first is wrong about that, or has proved nothing, the second one proves the same."""
+    claim = only(case("reference", TOLERATED["reference"]), "duplicate", "crash")
+    every = list(steps_of(claim).values())
+    asked: list[int] = []
+
+    def counting(
+        ask: Ask, before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        asked.append(len(rounds))
+        return ask(before, rounds, most)
+
+    monkeypatch.setattr(solvers, "asked_once", counting)
+    first = first_answers("z3", every)
+    assert {answer.told for answer in first.values()} == {0, 1, len(INSTANCES)}
+    wrong: list[Mapping[str, Answer]] = [
+        {name: replace(answer, told=told) for name, answer in first.items()}
+        for told in (0, len(INSTANCES))
+    ]
+    asked.clear()
+    assert first_answers("cvc5", every, first).keys() == first.keys()
+    assert sum(asked) == len(every)
+    for other in (None, {}, *wrong):
+        assert first_answers("cvc5", every, other).keys() == first.keys()
 
 
 def test_values_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
