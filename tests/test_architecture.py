@@ -20,12 +20,13 @@ LONGER = {
     "model.table.client": 650,
     "model.readings.finite": 510,
     "proofs.logic.formula": 630,
+    "proofs.logic.solvers": 510,
     "proofs.logic.unrolled": 520,
     "proofs.theorems.t3_runs": 480,
 }
 """Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows,
-what a row means to Python, a formula from how it is built to its text, what a run comes to and by
-what that is kept, and the runs of T3 with their terms."""
+what a row means to Python, a formula from how it is built to its text, what solvers are asked and
+in which order, what a run comes to and by what that is kept, and the runs of T3 with their terms."""
 
 
 def within(*prefixes: str) -> list[str]:
