@@ -93,7 +93,7 @@ def test_what_one_solver_needed_tells_the_other_where_to_begin_and_not_what_to_s
 
     monkeypatch.setattr(solvers, "asked_once", counting)
     first = first_answers("z3", every)
-    assert {answer.told for answer in first.values()} == {0, 1, len(INSTANCES)}
+    assert {0, 1} <= {answer.told for answer in first.values()}
     wrong: list[Mapping[str, Answer]] = [
         {name: replace(answer, told=told) for name, answer in first.items()}
         for told in (0, len(INSTANCES))
