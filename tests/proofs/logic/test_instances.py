@@ -274,6 +274,17 @@ def test_most_steps_are_proved_without_a_quantifier(
     assert others[-1] == (1, True)
 
 
+def test_no_step_of_t3_is_asked_about_all_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These rows take what a host holds, the server's word on an address, and a lease's limits."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a step is asked about all members")
+
+    monkeypatch.setattr(solvers, "as_they_are", refuse)
+    every = list(steps_of(only(sufficient(), "discover", "crash", "prolong")).values())
+    assert len(first_answers("z3", every)) == len(every)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_what_does_not_follow_is_not_proved_at_some_members(solver: str) -> None:
     """The step of the article, and what follows from nothing."""
