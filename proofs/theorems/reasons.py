@@ -29,7 +29,10 @@ HEADER = """# Which other conjuncts a row takes to keep a conjunct: see reasons.
 
 
 def claims() -> Iterator[tuple[Case, Sequence[str]]]:
-    """T3 and the parts of T6, each with its conjuncts that no claim before it has."""
+    """T3 and the parts of T6, each with its conjuncts that no claim before it has.
+
+    A claim's steps by rows that those before it rule out are listed as well (`of_row`).
+    """
     known: set[str] = set()
     for claim in (sufficient(), *(case for case, _ in cases())):
         own = [each.name for each in claim.invariant if each.name not in known]
@@ -82,14 +85,15 @@ def find_needed(obligation: Obligation, names: Mapping[Formula, str]) -> Sequenc
 
 def of_row(row: str) -> list[tuple[str, str, list[str]]]:
     """Conjunct, row, and the other conjuncts: the steps of a row that take more than itself."""
-    found = []
-    for claim, own in claims():
+    found, known = [], set[str]()
+    for claim, _ in claims():
         logic = Logic(claim.fixed)
         names = {logic.read(each.term, {}): each.name for each in claim.invariant}
         names.update((term, "") for term in assumptions(claim, logic))
         for obligation in obligations(claim):
-            if obligation.row != row or obligation.conjunct not in own:
+            if obligation.row != row or obligation.conjunct in known:
                 continue
+            known.add(obligation.conjunct)
             others = find_needed(obligation, names)
             if others is not None:
                 said = [name for name in others if name not in ("", obligation.conjunct)]

@@ -16,7 +16,7 @@ from holdover.model.table.table import LEASE_TABLE, Table
 from holdover.proofs.logic import obligations as module
 from holdover.proofs.logic import solvers
 from holdover.proofs.logic.formula import FALSE, TRUE, Formula
-from holdover.proofs.logic.invariants import HEARING, remembering
+from holdover.proofs.logic.invariants import HEARING
 from holdover.proofs.logic.obligations import Case, Obligation, obligations, reasons
 from holdover.proofs.logic.solvers import (
     ANSWERS,
@@ -76,18 +76,12 @@ def of_t3() -> tuple[Obligation, ...]:
 
 @cache
 def listed_steps() -> dict[Step, Obligation]:
-    """The steps that the list may be about: of each conjunct those of the first claim with it."""
+    """The steps that the list may be about: each of the first claim with it."""
     (_, first), *others = CLAIMS
     assert first == [each.name for each in sufficient().invariant]
     found = steps(of_t3())
-    for claim, own in others:
-        known = module.Steps(claim)
-        known.reads = {
-            name: known.reads[name] if name in own else frozenset() for name in known.reads
-        }
-        found |= steps(
-            each for row in map(remembering, LEASE_TABLE.actions) for each in known.of(row)
-        )
+    for claim, _ in others:
+        found = steps_of(claim) | found
     return found
 
 
@@ -119,17 +113,19 @@ def test_it_is_about_steps_of_t3_and_t6_and_names_conjuncts_in_their_order() -> 
 
 
 @cache
-def premises_of() -> Mapping[str, module.Steps]:
-    """By conjunct the steps of its claim."""
-    return {
-        name: known for claim, own in CLAIMS for known in (module.Steps(claim),) for name in own
-    }
+def premises_of() -> Mapping[Step, module.Steps]:
+    """By step those of the first claim with it."""
+    found: dict[Step, module.Steps] = {}
+    for claim, _ in CLAIMS:
+        known = module.Steps(claim)
+        found = dict.fromkeys(steps_of(claim), known) | found
+    return found
 
 
 def alone(conjunct: str) -> Iterator[str]:
     """The rows listed for it which keep it by their guards and the conjunct alone."""
-    known = premises_of()[conjunct]
     for row in (row for row, other in reasons() if other == conjunct):
+        known = premises_of()[row, conjunct]
         allowed = module.guards(known.logic, LEASE_TABLE.action(row))
         assert allowed is not None
         premises = dict.fromkeys((*allowed, known.kept[conjunct]))
@@ -179,8 +175,8 @@ class HereInTurn:
 def test_the_list_is_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of three rows, of which one takes nothing but what is assumed: for all it takes a minute."""
-    some = ("crash", "free", "notify")
+    """Of four rows, of which one takes nothing but what is assumed: for all it takes a minute."""
+    some = ("crash", "forge", "free", "notify")
     rows = [row.name for row in LEASE_TABLE.actions if row.name in some]
     claim, parts = only(sufficient(), *rows), [(only(part, *rows), goal) for part, goal in t6()]
     monkeypatch.setattr(finder, "sufficient", lambda: claim)
