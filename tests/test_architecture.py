@@ -26,7 +26,7 @@ LONGER = {
 }
 """Each is read in one piece, top to bottom: RFC 2131's client, its server, the client's rows,
 what a row means to Python, a formula from how it is built to its text, what solvers are asked and
-in which order, what a run comes to and by what that is kept, and the runs of T3 with their terms."""
+in which order, what a run comes to and by what that is kept, the runs of T3 with their terms."""
 
 
 def within(*prefixes: str) -> list[str]:
