@@ -164,13 +164,14 @@ class Steps:
     def _first(self, allowed: Sequence[Formula], row: str, conjunct: str) -> tuple[Formula, ...]:
         """The guards, the conjunct, and what else the row is known to take to keep it.
 
-        What is no part of this invariant is left out: the conjunct says less here, or its argument
-        is another, and then a solver is asked again with all premises.
+        None where that is no part of this invariant: it has another argument.
         """
         others = reasons().get((row, conjunct))
         if others is None:
             return tuple(dict.fromkeys((*allowed, *telling([self.kept[conjunct]]))))
-        known = telling(self.kept[name] for name in (conjunct, *others) if name in self.kept)
+        if not self.kept.keys() >= set(others):
+            return ()
+        known = telling(self.kept[name] for name in (conjunct, *others))
         return tuple(dict.fromkeys((*allowed, *known, *self.assumed)))
 
 

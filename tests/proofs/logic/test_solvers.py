@@ -66,15 +66,17 @@ def test_z3_is_asked_of_all_rows_of_a_case_at_once(monkeypatch: pytest.MonkeyPat
 
     by: dict[str, Ask] = {"z3": counting}
     monkeypatch.setattr(solvers, "SOLVERS", by)
-    found = decide(case("wfwg311", TOLERATED["wfwg311"]), firing_too=False)
-    assert {answer.obligation.row for answer in found.open} == {"lapse"}
-    steps = [answer.obligation for answer in found.answers]
-    assert all(each.first for each in steps)
-    stages, others = asked[: len(INSTANCES) + 1], asked[len(INSTANCES) + 1 :]
-    later = [each for each in steps if reasons().get((each.row, each.conjunct))]
-    assert stages[0] == len(steps) - len(later) > 300
+    found = decide(case("rfc2131", TOLERATED["rfc2131"]), firing_too=False)
+    assert found.proved
+    expected = [answer.obligation for answer in found.answers if answer.obligation.first]
+    rest = {answer.obligation.row for answer in found.answers if not answer.obligation.first}
+    stages, others = asked[: -len(rest)], asked[-len(rest) :]
+    assert len(stages) <= len(INSTANCES) + 1
+    later = [each for each in expected if reasons().get((each.row, each.conjunct))]
+    assert stages[0] == len(expected) - len(later) > 300
     assert stages == sorted(stages, reverse=True)  # each is asked what is left of those before
-    assert others == [1, 1]
+    assert sum(others) == len(found.answers) - len(expected)
+    assert len(rest) < 10
 
 
 def test_what_one_solver_needed_tells_the_other_where_to_begin_and_not_what_to_say(
