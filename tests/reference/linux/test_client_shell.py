@@ -194,7 +194,7 @@ def test_each_exchange_has_an_xid_of_its_own_of_32_random_bits() -> None:
     assert reduce(and_, drawn) == 0
 
 
-def test_each_event_is_handed_a_chance_of_its_own() -> None:
+def test_each_event_is_handed_a_chance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One is drawn before it is wanted: no event gets it twice, nor what is tried again."""
     there, drawn = Pretended(), list[int]()
     there.journal.event = lambda event, now, chance: drawn.append(chance.xid)
@@ -206,7 +206,7 @@ def test_each_event_is_handed_a_chance_of_its_own() -> None:
             raise NotStoredError("the disk is full")
         carry_out(effect)
 
-    there.carry_out = store  # type: ignore[method-assign]
+    monkeypatch.setattr(there, "carry_out", store)
     config = ClientConfig(hardware=bytes(6), start_least=0, start_most=0, probes=0)
     shell = there.shell(config)
     shell.begin()
