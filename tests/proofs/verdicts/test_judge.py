@@ -370,3 +370,22 @@ def test_surroundings_in_which_the_bound_is_met_are_not_searched_and_have_no_col
     searched.clear()
     assert module.collision(hosts, late, Size())[1]
     assert searched == [late]
+
+
+def test_what_probing_is_first_asked_about_is_not_given_up_after_the_whole_effort(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where premises do not suffice, Z3 soon says so; else a verdict takes ten times as long."""
+    given_up: list[str] = []
+    ask = solvers.asked_once
+
+    def listening(one: solvers.Ask, before: Any, rounds: Any, most: int) -> Sequence[str]:
+        words = ask(one, before, rounds, most)
+        if most == solvers.FIRST["z3"]:
+            given_up.extend(word for word in words if word == "unknown")
+        return words
+
+    monkeypatch.setattr(solvers, "asked_once", listening)
+    faults = frozenset({"loses", "duplicates", "mutes"})
+    assert module.proved_by_probing.__wrapped__(faults, drifts=True)
+    assert given_up == []
