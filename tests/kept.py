@@ -24,7 +24,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -55,11 +55,13 @@ class Family:
     """Checks that depend on these files and folders below the root, and on these packages.
 
     `command`: what makes all of them, and ends with 0 if they pass; words after `python -m`.
+    `suffixes`: of what is in the folders.
     """
 
     command: tuple[str, ...]
     sources: tuple[str, ...]
     packages: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = SUFFIXES
 
 
 CORES = ("model", "reference/core", "reference/refinement", "reference/wire")
@@ -78,6 +80,18 @@ def pages(*patterns: str) -> tuple[str, ...]:
 
 
 FAMILIES: Mapping[str, Family] = {
+    "types": Family(
+        (*CASES, "tests/test_checks.py"),
+        (
+            *("model", "proofs", "reference", "tests", ".namespace", ".typing"),
+            *("pyproject.toml", ".ci/check", ".ci/requirements.lock"),
+        ),
+        (
+            *("mypy", "types-networkx", "types-jsonschema", *SOLVERS, *COMPILERS),
+            *("pytest", "hypothesis", "click", "rich", "pyroute2"),
+        ),
+        suffixes=(".py", ".pyi"),
+    ),
     "seeded defects of the engine": Family(
         (*PYTEST, "tests/model/engine/test_engine_defects.py"),
         ("model", "tests/model/conftest.py", "tests/model/engine", "tests/seeding.py"),
@@ -238,18 +252,23 @@ def files(family: Family, root: Path = ROOT) -> Iterator[Path]:
     """All that its checks depend on."""
     for name in (*family.sources, *OF_ALL):
         if (path := root / name).is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+            yield from sorted(each for each in path.rglob("*") if each.suffix in family.suffixes)
         else:
             yield path
 
 
-def digest(family: Family, root: Path = ROOT) -> str:
+def content(path: Path) -> bytes:
+    """SHA-256 of what is in a file."""
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def digest(family: Family, root: Path = ROOT, content: Callable[[Path], bytes] = content) -> str:
     """SHA-256 of these by name and content, of its command, and of the packages' versions."""
     versions = [f"{name} {metadata.version(name)}" for name in family.packages]
     found = hashlib.sha256("\0".join((*family.command, *versions)).encode())
     for path in files(family, root):
         found.update(f"\0{path.relative_to(root)}\0".encode())
-        found.update(hashlib.sha256(path.read_bytes()).digest())
+        found.update(content(path))
     return found.hexdigest()
 
 
@@ -258,10 +277,15 @@ def read(file: Path | None = None) -> dict[str, str]:
     return dict(json.loads((file or FILE).read_text("utf-8")))
 
 
+once = cache(content)
+"""For this process, which changes none of these files; many are of several families."""
+
+
 @cache
 def unchanged(family: str) -> bool:
     """Whether all of its checks have passed, and none is another today."""
-    return ANEW not in os.environ and read().get(family) == digest(FAMILIES[family])
+    today = digest(FAMILIES[family], content=once)
+    return ANEW not in os.environ and read().get(family) == today
 
 
 def made_today(family: str, names: Sequence[str], turn: int | None = None) -> set[str]:

@@ -110,7 +110,7 @@ def test_what_its_tests_import_is_among_what_a_family_depends_on() -> None:
             if folder.is_relative_to(ROOT / "tests") and folder != ROOT / "tests"
         }
         needed = imported([*own, *(path for path in beside if path.is_file())])
-        assert len(needed) > 10, name
+        assert len(needed) > 10 or name == "types", name  # whose check is a program
         assert {str(path.relative_to(ROOT)) for path in needed - {*kept.files(family)}} == set()
 
 

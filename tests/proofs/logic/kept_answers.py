@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from holdover.proofs.kept import names_in_turn
@@ -87,6 +88,7 @@ def still_open(keys: Iterable[str], kept: Mapping[str, str], turn: int | None) -
     return {*again, *(name for name in names if name not in kept)}
 
 
+@cache
 def number_of_commits() -> int:
     """Whose turn it is; 0 outside of a repository."""
     done = subprocess.run(
