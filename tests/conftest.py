@@ -185,7 +185,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 KEPT = (
     "kept(family, by=''): a check of that family of tests/kept.py, which in CI is made in its turn "
-    "where nothing has changed since all have passed; by: the parameter that makes it long"
+    "where nothing has changed since all have passed; by: the parameter that makes it long; "
+    "`module`: all tests of a file are one check"
 )
 
 

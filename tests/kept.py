@@ -1,10 +1,10 @@
 """Checks that need not be made today: all of them passed, and nothing they depend on has changed.
 
 Theory of operation.  Some checks are functions of files in this repository and of packages: that a
-seeded defect is noticed, that a solver has answered an exported text.  `FAMILIES` names for each
-family of such checks all of these.  `kept.json` has the digest under which the whole family has
-passed, and nothing else.  Where the digest is that of today, a check is made in its turn, one of
-each fifty at each commit (`proofs/kept.py`); where a byte is another, even in a comment, all are
+seeded defect is noticed, that a solver has answered an exported text.  `kept_families.py` names all
+of these for each family of such checks.  `kept.json` has the digest under which the whole family
+has passed, and nothing else.  Where the digest is that of today, a check is made in its turn, one
+of each fifty at each commit (`proofs/kept.py`); where a byte is another, even in a comment, all are
 made: that is slow, and no failure (decision 78).
 
     python -m tests.kept [FAMILY ...]      makes all checks anew, and keeps the digests if they pass
@@ -22,10 +22,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -34,225 +34,30 @@ import pytest
 
 from holdover.proofs.kept import OF_EACH, names_in_turn
 from tests.checkout import ROOT
+from tests.kept_families import FAMILIES, MODULE, Family
 from tests.proofs.logic.kept_answers import number_of_commits
 
 FILE = Path(__file__).with_name("kept.json")
 ANEW = "HOLDOVER_ANEW"
 """In the environment of who makes all checks, whatever is kept."""
 
-SUFFIXES = (".css", ".js", ".json", ".py", ".toml", ".txt")
-PYTEST = ("pytest", "-q")
-KEPT_ANSWERS = "tests/proofs/logic/kept_answers.py"
-CASES = (*PYTEST, "-m", "kept")
-SOLVERS = ("z3-solver", "cvc5")
-COMPILERS = ("numba", "numpy", "llvmlite", "networkx")
-OF_ALL = ("tests/kept.py", "tests/checkout.py", "proofs/kept.py")
+OF_ALL = ("tests/kept.py", "tests/kept_families.py", "tests/checkout.py", "proofs/kept.py")
 """What each family depends on."""
 
 
-@dataclass(frozen=True)
-class Family:
-    """Checks that depend on these files and folders below the root, and on these packages.
-
-    `command`: what makes all of them, and ends with 0 if they pass; words after `python -m`.
-    `suffixes`: of what is in the folders.
-    """
-
-    command: tuple[str, ...]
-    sources: tuple[str, ...]
-    packages: tuple[str, ...] = ()
-    suffixes: tuple[str, ...] = SUFFIXES
-
-
-CORES = ("model", "reference/core", "reference/refinement", "reference/wire")
-OF_PROOFS = ("model", "proofs", "tests/proofs/conftest.py", "tests/proofs/logic", "tests/slow.py")
-
-
-def tests_of(folder: str, *names: str) -> tuple[str, ...]:
-    """What makes the marked cases of these files of tests, named below that folder."""
-    return (*CASES, *(f"tests/{folder}/{name}.py" for name in names))
-
-
-def pages(*patterns: str) -> tuple[str, ...]:
-    """Pages of the documentation."""
-    found = {page for pattern in patterns for page in (ROOT / "docs").glob(pattern)}
-    return tuple(sorted(str(page.relative_to(ROOT)) for page in found))
-
-
-FAMILIES: Mapping[str, Family] = {
-    "types": Family(
-        (*CASES, "tests/test_checks.py"),
-        (
-            *("model", "proofs", "reference", "tests", ".namespace", ".typing"),
-            *("pyproject.toml", ".ci/check", ".ci/requirements.lock"),
-        ),
-        (
-            *("mypy", "types-networkx", "types-jsonschema", *SOLVERS, *COMPILERS),
-            *("pytest", "hypothesis", "click", "rich", "pyroute2"),
-        ),
-        suffixes=(".py", ".pyi"),
-    ),
-    "seeded defects of the engine": Family(
-        (*PYTEST, "tests/model/engine/test_engine_defects.py"),
-        ("model", "tests/model/conftest.py", "tests/model/engine", "tests/seeding.py"),
-        COMPILERS,
-    ),
-    "seeded defects of the cores, at random": Family(
-        (*PYTEST, "tests/stateful/test_defects.py"),
-        (*CORES, "tests/stateful", "tests/virtual_host.py"),
-        (*COMPILERS, "hypothesis"),
-    ),
-    "seeded defects, by their journals": Family(
-        (*PYTEST, "tests/reference/validation/test_follower.py"),
-        (
-            *CORES,
-            "proofs/result.py",
-            "reference/linux",
-            "reference/validation",
-            "tests/reference/validation",
-            "tests/virtual_host.py",
-        ),
-        COMPILERS,
-    ),
-    "cores searched part by part": Family(
-        (*PYTEST, "tests/reference/refinement/test_product.py"),
-        (*CORES, "proofs/result.py", KEPT_ANSWERS, "tests/reference/refinement"),
-        COMPILERS,
-    ),
-    "exported obligations": Family(
-        (*PYTEST, "tests/proofs/logic/test_exported.py"),
-        (*OF_PROOFS, "reference/commands/prove.py"),
-        SOLVERS,
-    ),
-    "theorems by cvc5": Family(
-        ("tests.proofs.logic.kept_cvc5",),
-        (*OF_PROOFS, "reference/commands/prove.py", "reference/commands/verify.py"),
-        SOLVERS,
-    ),
-    "cases of the engine": Family(
-        (*CASES, "tests/model/engine/test_engine.py"),
-        ("model", "tests/model/conftest.py", "tests/model/engine"),
-        COMPILERS,
-    ),
-    "cases of the readings": Family(
-        (*CASES, "tests/model/readings/test_finite.py"),
-        ("model", "tests/model/conftest.py", "tests/model/readings"),
-    ),
-    "cases of bit-vectors": Family(
-        (*CASES, "tests/proofs/logic/test_bitvectors.py"),
-        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
-        SOLVERS,
-    ),
-    "cases of reasons": Family((*CASES, "tests/proofs/logic/test_reasons.py"), OF_PROOFS, SOLVERS),
-    "seeded defects of formulas": Family(
-        (*CASES, "tests/proofs/logic/test_formula_defects.py"),
-        (*OF_PROOFS, "tests/seeding.py"),
-        SOLVERS,
-    ),
-    "certificates of changed rows": Family(
-        (*CASES, "tests/proofs/certificates/test_kept.py"),
-        (*OF_PROOFS, "tests/proofs/certificates"),
-        SOLVERS,
-    ),
-    "seeded defects of the checker": Family(
-        (*CASES, "tests/proofs/certificates/test_check.py"),
-        (*OF_PROOFS, "tests/measure/false_proofs.py", "tests/proofs/certificates"),
-        SOLVERS,
-    ),
-    "texts for TLC": Family(
-        (*CASES, "tests/model/export/test_tla.py"),
-        ("model", "tests/model", KEPT_ANSWERS, "tests/measure/bench"),
-    ),
-    "laws of the table": Family(
-        (*CASES, "tests/model/table/test_laws.py"),
-        (*OF_PROOFS, "tests/model/conftest.py", "tests/model/table"),
-        SOLVERS,
-    ),
-    "pages against the explorer": Family(
-        (*CASES, "tests/model/readings/test_prose_explorer.py"),
-        (
-            *("model", "tests/model/conftest.py", "tests/model/readings"),
-            *("docs/lease-table.md", "docs/words.md", "docs/properties.md"),
-        ),
-    ),
-    "searches that are told": Family(
-        (*CASES, "tests/proofs/logic/test_model_checking.py"),
-        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
-        SOLVERS,
-    ),
-    "rows without which time stops": Family(
-        (*CASES, "tests/proofs/theorems/test_t0_time_passes.py"),
-        (*OF_PROOFS, "tests/proofs/theorems"),
-        SOLVERS,
-    ),
-    "judged mutants": Family(
-        (*CASES, "tests/proofs/mutation/test_mutants.py"),
-        (*OF_PROOFS, "tests/proofs/mutation"),
-        SOLVERS,
-    ),
-    "cases of theorems": Family(
-        tests_of(
-            "proofs/theorems",
-            *("test_t1_refutation", "test_t2_safety", "test_t3_grace", "test_t4_regression"),
-            *("test_t5_agreement", "test_t5_state_graph", "test_t6_displaced", "test_t7_contested"),
-        ),
-        (*OF_PROOFS, "tests/proofs/theorems"),
-        SOLVERS,
-    ),
-    "cases of verdicts": Family(
-        tests_of(
-            "proofs/verdicts",
-            *("test_causes", "test_changes", "test_in_situation", "test_judge", "test_matrix"),
-        ),
-        (*OF_PROOFS, "tests/proofs/verdicts"),
-        SOLVERS,
-    ),
-    "cases of obligations": Family(
-        tests_of(
-            "proofs/logic",
-            *("test_formula", "test_invariants", "test_obligations", "test_steps_left"),
-        ),
-        (*OF_PROOFS, "tests/measure/bench/horn_clauses.py"),
-        SOLVERS,
-    ),
-    "seeded defects of the cores, explored": Family(
-        (*CASES, "tests/reference/refinement/test_defects.py"),
-        (*CORES, "proofs/result.py", KEPT_ANSWERS, "tests/reference/refinement"),
-        COMPILERS,
-    ),
-    "cases of the explorer": Family(
-        tests_of("model", "explorer/test_holdings", "readings/test_possible"),
-        ("model", "tests/model"),
-        COMPILERS,
-    ),
-    "pages that are played": Family(
-        tests_of("reference/docs", "test_code_blocks", "test_tutorials"),
-        (
-            *("model", "proofs", "reference", "tests/reference/docs"),
-            *pages("tutorials/*.md", "how-to/*.md", "theorems/t[67].md"),
-            *pages("exports.md", "release-first.md"),
-        ),
-        (*SOLVERS, *COMPILERS, "click", "rich"),
-    ),
-    "cases of audits": Family(
-        tests_of(
-            "reference/audit",
-            *("monitor/test_random", "possible/test_automaton", "possible/test_of_host"),
-        ),
-        (
-            *(*CORES, "proofs/result.py", "reference/audit", "reference/console/progress.py"),
-            *("reference/lab/record", "tests/reference/audit", "tests/virtual_host.py"),
-        ),
-        COMPILERS,
-    ),
-}
+def within(folder: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+    """What is in a folder, by its suffix; of none, all but what Python has made of its files."""
+    found = folder.rglob("*")
+    if suffixes:
+        return (path for path in found if path.suffix in suffixes)
+    return (path for path in found if path.is_file() and path.parent.name != "__pycache__")
 
 
 def files(family: Family, root: Path = ROOT) -> Iterator[Path]:
     """All that its checks depend on."""
     for name in (*family.sources, *OF_ALL):
         if (path := root / name).is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix in family.suffixes)
+            yield from sorted(within(path, family.suffixes))
         else:
             yield path
 
@@ -265,6 +70,7 @@ def content(path: Path) -> bytes:
 def digest(family: Family, root: Path = ROOT, content: Callable[[Path], bytes] = content) -> str:
     """SHA-256 of these by name and content, of its command, and of the packages' versions."""
     versions = [f"{name} {metadata.version(name)}" for name in family.packages]
+    versions += [f"{name} {debian_version(name)}" for name in family.debian]
     found = hashlib.sha256("\0".join((*family.command, *versions)).encode())
     for path in files(family, root):
         found.update(f"\0{path.relative_to(root)}\0".encode())
@@ -275,6 +81,15 @@ def digest(family: Family, root: Path = ROOT, content: Callable[[Path], bytes] =
 def read(file: Path | None = None) -> dict[str, str]:
     """The digest under which each family has passed."""
     return dict(json.loads((file or FILE).read_text("utf-8")))
+
+
+@cache
+def debian_version(name: str) -> str:
+    """The version of a package of Debian's that is installed; empty: it is not."""
+    if shutil.which("dpkg-query") is None:
+        return ""
+    asked = ["dpkg-query", "--show", "--showformat=${Version}", name]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
 
 
 once = cache(content)
@@ -291,20 +106,29 @@ def unchanged(family: str) -> bool:
 def made_today(family: str, names: Sequence[str], turn: int | None = None) -> set[str]:
     """Which of these checks are made: all, or those whose turn it is; `turn`: any number.
 
-    By default the number of commits.
+    By default the number of commits, and for each family some more: else the first ones of all
+    families, and those that are alone in theirs, would be made at the same commit.
     """
     if not unchanged(family):
         return set(names)
-    return set(names_in_turn(names, number_of_commits() if turn is None else turn))
+    return set(names_in_turn(names, turn_of(family) if turn is None else turn))
+
+
+def turn_of(family: str) -> int:
+    """Whose turn it is today."""
+    return number_of_commits() + hashlib.sha256(family.encode()).digest()[0]
 
 
 def case_of(item: pytest.Item, by: str = "") -> str:
     """The name of a case: its test's, or that of its parameter `by`, where more are made of that.
 
     Cases of the same parameter are made at the same commit: what it takes to make them is shared.
+    So are all tests of a file by `MODULE`.
     """
     if not by:
         return item.nodeid
+    if by == MODULE:
+        return item.nodeid.partition("::")[0]
     assert isinstance(item, pytest.Function)
     value = item.callspec.params[by]
     return str(getattr(value, "name", value))

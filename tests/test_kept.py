@@ -16,7 +16,8 @@ from holdover.proofs.kept import OF_EACH
 from holdover.reference.docs.architecture import read_imports
 from tests import kept
 from tests.checkout import ROOT
-from tests.kept import FAMILIES, Family, digest, in_groups, left_out, made_today
+from tests.kept import digest, in_groups, left_out, made_today
+from tests.kept_families import FAMILIES, Family
 
 SMALL = Family(("pytest",), ("folder", "file.py"), ("click",))
 NAMES = [f"defect {number}" for number in range(61)]
@@ -69,6 +70,32 @@ def test_so_do_a_version_and_a_command_and_another_file_does_not(
     assert digest(SMALL, root) != before
 
 
+def test_of_no_suffixes_all_files_count_but_what_python_makes(root: Path) -> None:
+    every = replace(SMALL, suffixes=())
+    before = digest(every, root)
+    (root / "folder" / "__pycache__").mkdir()
+    (root / "folder" / "__pycache__" / "one.pyc").touch()
+    assert digest(every, root) == before
+    (root / "folder" / "notes.md").touch()
+    assert digest(every, root) != before
+
+
+def test_so_does_the_version_of_a_package_of_debian(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set[str]()
+    for version in ("1.2", "1.3", ""):
+        monkeypatch.setattr(kept, "debian_version", lambda name, said=version: said)
+        found.add(digest(replace(SMALL, debian=("dash",)), root))
+    assert len(found) == 3
+
+
+def test_a_package_that_is_not_there_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kept.debian_version("no-such-package") == ""
+    monkeypatch.setenv("PATH", "")
+    assert kept.debian_version("another") == ""
+
+
 def own_files(family: Family) -> list[str]:
     """The files of its tests, or the module that makes its checks."""
     tests = [word for word in family.command if word.startswith("tests")]
@@ -92,7 +119,9 @@ def test_whoever_makes_all_of_a_family_makes_what_is_marked_as_of_it() -> None:
         for file in (ROOT / "tests").rglob("test_*.py")
         if file != Path(__file__)
         for name in re.findall(
-            r"^@pytest\.mark\.kept\(\s*\"(.*?)\"", file.read_text("utf-8"), re.MULTILINE
+            r"^(?:@|pytestmark = )pytest\.mark\.kept\(\s*\"(.*?)\"",
+            file.read_text("utf-8"),
+            re.MULTILINE,
         )
     }
     assert len(marked) > 30
@@ -224,6 +253,31 @@ def test_marked_cases_are_left_out_but_in_their_turn(
     monkeypatch.setenv(kept.ANEW, "1")
     kept.unchanged.cache_clear()
     assert run_at(7, file) == every
+
+
+ALIKE = """
+import pytest
+
+pytestmark = pytest.mark.kept("small", by="module")
+
+@pytest.mark.parametrize("number", range(3))
+def test_one(number): pass
+
+def test_other(): pass
+"""
+
+
+def test_all_tests_of_a_file_may_be_one_check(family: str, tmp_path: Path) -> None:
+    file = tmp_path / "test_alike.py"
+    file.write_text(ALIKE, "utf-8")
+    assert run_at(1, file) == set()
+    assert run_at(OF_EACH, file) == {"test_one[0]", "test_one[1]", "test_one[2]", "test_other"}
+
+
+def test_families_have_their_turns_at_different_commits(family: str) -> None:
+    turns = [kept.turn_of(name) % OF_EACH for name in FAMILIES]
+    assert len(set(turns)) > len(turns) / 2
+    assert made_today(family, NAMES) == made_today(family, NAMES, kept.turn_of(family))
 
 
 # What is kept ------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def nothing_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_all
+@pytest.mark.kept("the benchmark")
 def test_quick_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "QUICK", (TINY,))
     monkeypatch.setattr(cases, "QUICK_GROWTH", (cases.Series("hosts", "hosts", (1,)),))

@@ -17,9 +17,12 @@ from holdover.model.readings.finite import Instance
 from holdover.model.table.expr import Expr, following
 from holdover.model.table.properties import ALWAYS, STEPS
 from holdover.model.table.vocabulary import h, lease_end
+from tests.kept_families import MODULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.kept("readings in a browser", by=MODULE)
 
 Build = Callable[..., Instance]
 

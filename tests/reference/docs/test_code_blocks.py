@@ -21,6 +21,7 @@ from holdover.reference.cli import main
 from holdover.reference.docs.__main__ import sources
 from tests import kept
 from tests.checkout import ROOT
+from tests.kept_families import FAMILIES
 from tests.reference.docs import test_tutorials
 from tests.reference.docs.tutorial import needs_more, play
 
@@ -135,7 +136,7 @@ def test_so_do_those_beside_which_other_programs_are_run(name: str) -> None:
 
 def test_each_page_that_is_played_in_its_turn_is_among_what_its_family_depends_on() -> None:
     needed = {*(DOCS / name for name in OURS), *test_tutorials.OURS}
-    assert needed <= {*kept.files(kept.FAMILIES["pages that are played"])}
+    assert needed <= {*kept.files(FAMILIES["pages that are played"])}
     assert len(needed) > 5
 
 

@@ -19,9 +19,12 @@ from holdover.reference.docs.site.built import CLICKS
 from holdover.reference.explanation.page import LARGEST
 from tests.browser import NARROW, WIDE, Visit, visit
 from tests.checkout import ROOT
+from tests.kept_families import MODULE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.kept("the site", by=MODULE)
 
 TASKS = {
     "how long a server must wait": (

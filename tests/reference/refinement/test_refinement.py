@@ -54,6 +54,7 @@ def allowed() -> frozenset[Edge]:
     return edges_of(settings())
 
 
+@pytest.mark.kept("edges of the lease table")
 def test_every_edge_that_the_table_allows_a_client_is_taken_or_excused(
     explored: Explored, allowed: frozenset[Edge], record_property: Callable[[str, object], None]
 ) -> None:
