@@ -102,6 +102,10 @@ FAMILIES: Mapping[str, Family] = {
         ),
         COMPILERS,
     ),
+    "what is planted for the fuzzer": Family(
+        (*CASES, "tests/fuzz/test_fuzz.py"),
+        (*CORES, "proofs/result.py", "reference/console", "tests/fuzz", "tests/virtual_host.py"),
+    ),
     "edges at random": Family(
         (*CASES, "tests/stateful/test_client.py"),
         (*CORES, "tests/stateful", "tests/virtual_host.py"),
@@ -236,7 +240,12 @@ FAMILIES: Mapping[str, Family] = {
         COMPILERS,
     ),
     "cases of the explorer": Family(
-        tests_of("model", "explorer/test_holdings", "readings/test_possible"),
+        tests_of(
+            "model",
+            *("clients/test_article", "explorer/test_explore"),
+            *("explorer/test_holdings", "explorer/test_stategraph", "readings/test_narrow"),
+            "readings/test_possible",
+        ),
         ("model", "tests/model"),
         COMPILERS,
     ),

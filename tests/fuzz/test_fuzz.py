@@ -181,6 +181,7 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], str]] = {
 }
 
 
+@pytest.mark.kept("what is planted for the fuzzer")
 @pytest.mark.parametrize("name", PLANTED)
 def test_what_is_planted_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, says = PLANTED[name]

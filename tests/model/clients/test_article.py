@@ -42,6 +42,7 @@ def lapsed(state: dict[str, object], host: str) -> bool:
     return unleased and state[f"holds[{host}]"] is not None
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_k1_holds_until_acknowledged(wfwg311: Exploration) -> None:
     """K1, SYMPTOMS.
 
@@ -94,6 +95,7 @@ def collisions(seen: Exploration) -> list[bool]:
     return [not exclusive(state) for state in seen.states]
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_k2_no_collision_without_silence(wfwg311: Exploration) -> None:
     """The same sentence: there is no way to a collision but through `mute`."""
     views = [alike(wfwg311.instance, state) for state in wfwg311.states]
@@ -252,6 +254,7 @@ def test_k6_the_address_is_released_before_the_dialog(fixed: Exploration) -> Non
             assert after[f"notice[{host}]"] != "SHOWN" or not lapsed(after, host)
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_k6_the_dialog_is_still_displayed(fixed: Exploration) -> None:
     """K6: the fix does not lose the notice.
 

@@ -96,7 +96,14 @@ def test_the_pinned_counts(configuration: Configuration, symmetry: bool) -> None
     assert (found.stored < found.states) == (symmetry and members > 3)
 
 
-@pytest.mark.parametrize("name", ["wfwg311", "lifecycle, two addresses", "duplicates"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wfwg311",
+        pytest.param("lifecycle, two addresses", marks=pytest.mark.kept("cases of the engine")),
+        "duplicates",
+    ],
+)
 def test_all_that_the_explorer_says(name: str) -> None:
     instance, seen = instance_of(name), explored(name)
     for symmetry in (False, True):
@@ -146,6 +153,7 @@ def test_every_state_is_a_word_and_back(name: str) -> None:
     assert len(set(words)) == len(words)
 
 
+@pytest.mark.kept("cases of the engine")
 @pytest.mark.parametrize("name", ["server forgets", "answered twice", "two kinds of client"])
 def test_the_closure_finds_the_values_without_a_sample(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -189,6 +197,7 @@ def test_a_state_wider_than_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -
 # Symmetry ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.kept("cases of the engine")
 def test_renaming_does_not_change_the_canonical_state_and_orbits_are_counted() -> None:
     """Against every renaming, written out item by item."""
     large = Configuration("", "udhcpc", 3, 2, 2, 2, 0, ("mutes",), 0, 0, 0, {}, (), ())

@@ -103,6 +103,7 @@ def bad_states(seen: Exploration, name: str) -> list[int]:
     return [number for number, state in enumerate(seen.states) if not holds(state)]
 
 
+@pytest.mark.kept("cases of the explorer")
 @pytest.mark.parametrize("wanted", [p.name for p in ALWAYS if p is not OBEYS_NAK])
 def test_counterexamples_are_as_short_as_networkx_finds_them(
     wanted: str, collided: Exploration, whole: "nx.DiGraph[Any]"

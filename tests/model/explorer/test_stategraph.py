@@ -27,6 +27,7 @@ from holdover.model.table.vocabulary import h, holds, phase, process
 Build = Callable[..., Instance]
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_the_states_are_the_explorers_found_in_another_order(build: Build) -> None:
     instance = build("wfwg311", "mutes", lease=3)
     seen, graph = explore(instance, ALWAYS, STEPS), grow(instance, most=100_000)
@@ -34,6 +35,7 @@ def test_the_states_are_the_explorers_found_in_another_order(build: Build) -> No
     assert read(graph).states == set(seen.states)
 
 
+@pytest.mark.kept("cases of the explorer")
 def test_steps_depth_and_shortest_runs_are_the_explorers(build: Build) -> None:
     for instance in (build("wfwg311", "mutes", lease=3), build("rfc2131", "forgets")):
         seen, found = (

@@ -43,6 +43,7 @@ def same(narrow: NarrowInstance, whole: Instance) -> bool:
     )
 
 
+@pytest.mark.kept("cases of the explorer")
 @pytest.mark.parametrize("case", CASES)
 def test_a_narrow_instance_is_explored_as_the_whole_one(case: str, build: Build) -> None:
     whole = CASES[case](build)
