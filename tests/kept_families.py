@@ -258,6 +258,16 @@ FAMILIES: Mapping[str, Family] = {
         ),
         (*SOLVERS, *COMPILERS, "click", "rich"),
     ),
+    "the audit's page": Family(
+        (*CASES, "tests/reference/docs/test_audit_page.py"),
+        (
+            *("model", "proofs", "reference", "tests/reference/docs", "docs/audit.md"),
+            "tests/reference/audit/recordings",
+        ),
+        (*COMPILERS, "click", "rich"),
+        suffixes=(*SUFFIXES, ".zip"),
+        debian=("tshark",),
+    ),
     "cases of audits": Family(
         tests_of(
             "reference/audit",

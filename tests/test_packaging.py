@@ -128,13 +128,8 @@ UNEXPLORED = "from holdover.proofs.mutation import samples\nsamples.samples = tu
 """`proofs/mutation/explored.py` explores all small configurations when it is imported: not here."""
 
 
-@pytest.mark.parametrize("editable", [False, True], ids=["regular", "editable"])
-def test_install_imports_every_module_and_runs(
-    tree: Path, wheel: Path, tmp_path: Path, editable: bool
-) -> None:
-    there = Installation(tmp_path)
-    there.install(*(("-e", tree) if editable else (wheel,)))
-    home = tree if editable else there.site / "holdover"
+def imports_and_runs(there: Installation, home: Path) -> None:
+    """Every module is found below `home`, and the command runs in each way."""
     files = there.says(UNEXPLORED + WHERE_FROM, *MODULES)
     assert files == [str(home / Path(*m.split(".")[1:])) + ".py" for m in MODULES]
     usage = output(there.holdover, "--help")
@@ -143,7 +138,7 @@ def test_install_imports_every_module_and_runs(
         assert output(there.python, "-I", "-m", name, "--help") == usage
 
 
-def test_an_editable_installation_takes_the_place_of_a_regular_one(
+def test_each_installation_is_whole_and_an_editable_one_takes_the_place_of_a_regular_one(
     tree: Path, wheel: Path, tmp_path: Path
 ) -> None:
     """The README's two commands, one after the other in one environment.
@@ -153,12 +148,14 @@ def test_an_editable_installation_takes_the_place_of_a_regular_one(
     """
     there = Installation(tmp_path)
     there.install(wheel)
+    imports_and_runs(there, there.site / "holdover")
     output(there.holdover, "explore", "rfc2131")  # compiles the kernel
     there.install("-e", tree)
     packages = there.says(WHERE_FROM, "holdover.model", "holdover.proofs", "holdover.reference")
     assert packages == [str(tree / part / "__init__.py") for part in PARTS]
     assert "rfc2131" in output(there.holdover, "profiles")
     assert not [left for left in (there.site / "holdover").rglob("*") if left.is_file()]
+    imports_and_runs(there, tree)
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -18,15 +18,21 @@ from holdover.model.engine import cluster, engine  # noqa: E402
 from holdover.model.engine.cluster import search_on_cluster  # noqa: E402
 from holdover.model.engine.shard import NoClusterError, ShardOrder, WorkersLostError  # noqa: E402
 from holdover.model.engine.workers import Task  # noqa: E402
-from holdover.model.explorer.configurations import configurations  # noqa: E402
 from holdover.model.explorer.explore import EngineResult, Progress  # noqa: E402
 from holdover.model.packed.program import PARTITIONS, Program, program  # noqa: E402
 from holdover.model.packed.tabulated import Tabulated  # noqa: E402
 from holdover.model.table.properties import ALWAYS, SOMETIMES, STEPS  # noqa: E402
 from holdover.reference.lab.testbed.process import PATIENCE  # noqa: E402
+from tests.model.engine.prepared import PINNED, instance_of, tables  # noqa: E402
 
-PINNED = {c.name: c for c in configurations()}
 ASKED = (ALWAYS, STEPS, SOMETIMES)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances are tabulated once: what goes to the workers is a function of them."""
+    for module in (cluster, engine):
+        monkeypatch.setattr(module, "Tabulated", tables)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def said(found: EngineResult) -> tuple[object, ...]:
 
 @cache
 def by_threads(name: str, symmetry: bool) -> tuple[object, ...]:
-    return said(engine.search(PINNED[name].instance(), *ASKED, symmetry=symmetry))
+    return said(engine.search(instance_of(name), *ASKED, symmetry=symmetry))
 
 
 @pytest.mark.parametrize("symmetry", [False, True])
@@ -61,7 +67,7 @@ def by_threads(name: str, symmetry: bool) -> tuple[object, ...]:
 def test_a_cluster_says_what_threads_say(
     scheduler: str, tmp_path: Path, name: str, symmetry: bool
 ) -> None:
-    instance = PINNED[name].instance()
+    instance = instance_of(name)
     found = search_on_cluster(
         instance, *ASKED, address=scheduler, workers=2, symmetry=symmetry, directory=tmp_path / "c"
     )
@@ -97,7 +103,7 @@ def test_a_killed_worker_costs_time_and_the_search_leaves_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     before = children()
-    instance = PINNED["udhcpc"].instance()
+    instance = instance_of("udhcpc")
     killer = Killer(depth=15, spared=before)
     found = search_on_cluster(instance, *ASKED, workers=2, symmetry=False, progress=killer)
     assert killer.calls >= 3
@@ -116,7 +122,7 @@ def stopping(depth: int, states: int, left: int) -> None:
 
 
 def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: Path) -> None:
-    instance = PINNED["udhcpc"].instance()
+    instance = instance_of("udhcpc")
     whole = by_threads("udhcpc", symmetry=True)
 
     def on_cluster(directory: Path, progress: Progress | None) -> EngineResult:
@@ -145,7 +151,7 @@ def test_a_checkpoint_of_a_cluster_is_one_of_threads(scheduler: str, tmp_path: P
 
 def test_want_of_memory_ends_a_search(scheduler: str, tmp_path: Path) -> None:
     found = search_on_cluster(
-        PINNED["frozen and thawed"].instance(),
+        instance_of("frozen and thawed"),
         *ASKED,
         address=scheduler,
         workers=2,
@@ -159,7 +165,7 @@ def test_want_of_memory_ends_a_search(scheduler: str, tmp_path: Path) -> None:
 
 @cache
 def smallest() -> Program:
-    return program(Tabulated(PINNED["lwip"].instance()))
+    return program(Tabulated(instance_of("lwip")))
 
 
 @pytest.mark.parametrize("count", range(1, PARTITIONS + 1))
@@ -176,7 +182,7 @@ def test_losses_without_progress_end_a_search(
     monkeypatch.setattr(cluster, "LOSSES", 1)
     with pytest.raises(WorkersLostError, match="lost 2 times at depth 5"):
         search_on_cluster(
-            PINNED["udhcpc"].instance(),
+            instance_of("udhcpc"),
             *ASKED,
             address=scheduler,
             workers=2,
@@ -187,13 +193,13 @@ def test_losses_without_progress_end_a_search(
 
 def test_a_scheduler_that_is_not_there_or_has_no_directory_is_said() -> None:
     with pytest.raises(NoClusterError, match="directory"):
-        search_on_cluster(PINNED["lwip"].instance(), address="tcp://127.0.0.1:1", workers=2)
+        search_on_cluster(instance_of("lwip"), address="tcp://127.0.0.1:1", workers=2)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(NoClusterError, match=r"pip install 'holdover\[cluster\]'"):
-        search_on_cluster(PINNED["lwip"].instance(), workers=2)
+        search_on_cluster(instance_of("lwip"), workers=2)
 
 
 INTERRUPTED = """

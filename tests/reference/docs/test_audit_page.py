@@ -15,6 +15,7 @@ def played() -> list[tuple[Block, str]]:
     return list(play(PAGE))
 
 
+@pytest.mark.kept("the audit's page")
 def test_each_command_prints_what_the_page_shows(played: list[tuple[Block, str]]) -> None:
     assert len(played) >= 6 + (shutil.which("tshark") is not None)
     for block, said in played:
