@@ -106,8 +106,8 @@ FAMILIES: Mapping[str, Family] = {
         (*CASES, "tests/fuzz/test_fuzz.py"),
         (*CORES, "proofs/result.py", "reference/console", "tests/fuzz", "tests/virtual_host.py"),
     ),
-    "edges at random": Family(
-        (*CASES, "tests/stateful/test_client.py"),
+    "runs with fixed seeds": Family(
+        tests_of("stateful", "test_client", "test_model"),
         (*CORES, "tests/stateful", "tests/virtual_host.py"),
         (*COMPILERS, "hypothesis"),
     ),

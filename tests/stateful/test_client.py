@@ -31,7 +31,7 @@ short that its T1 is before the DHCPREQUEST, and no option 58 can say that."""
 SECONDS = 120.0
 
 
-@pytest.mark.kept("edges at random")
+@pytest.mark.kept("runs with fixed seeds")
 def test_the_client_takes_nearly_every_edge_that_the_table_has(
     record_property: Callable[[str, object], None],
 ) -> None:

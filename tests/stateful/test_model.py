@@ -169,6 +169,7 @@ def test_no_run_ends_in_a_violation(profile: str) -> None:
     run_state_machine_as_test(network(world_of(profile, ROUGH, SIZES)), settings=BUDGET)
 
 
+@pytest.mark.kept("runs with fixed seeds")
 def test_a_client_that_waits_for_the_user_is_found_out() -> None:
     """The same machine on Windows for Workgroups 3.11, in a world so small that it gets there.
 
