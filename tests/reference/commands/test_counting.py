@@ -7,6 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
+
 from holdover.model.clients.profile import STANDARD, load
 from holdover.model.explorer.length import count_steps, length_in_search
 from holdover.proofs.theorems import t1_refutation
@@ -25,6 +27,7 @@ def last(text: str) -> int:
     return max(map(int, LINE.findall(text)))
 
 
+@pytest.mark.kept("commands that explore")
 def test_each_command_counts_the_steps_of_the_articles_collision_alike(tmp_path: Path) -> None:
     verify, explain = (told(run(name, "wfwg311"), 1) for name in ("verify", "explain"))
     (judged,) = as_json(run("verify", "wfwg311", "--json"), 1)["judgements"]

@@ -61,6 +61,7 @@ def test_itf_is_the_shortest_run() -> None:
     assert itf(trace, document["#meta"]["description"]) == done.stdout
 
 
+@pytest.mark.kept("commands that explore")
 def test_itf_of_what_holds_is_refused() -> None:
     """There is no run to export."""
     done = run("itf", "rfc2131")

@@ -17,10 +17,13 @@ from holdover.reference.explanation.lanes import picture
 from holdover.reference.explanation.page import LARGEST, Paragraph, collision_page, sizes_of
 from holdover.reference.explanation.page_data import ShownCourse, page_data
 from tests.browser import NARROW, WIDE, Scheme, Visit, missing, visit
+from tests.kept_families import MODULE
 from tests.reference.explanation.told import compared, judged
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.kept("pages in a browser", by=MODULE)
 
 RUNS = {
     "bug beside fix": ("wfwg311", "wfwg311-fixed"),
