@@ -27,6 +27,7 @@ from holdover.model.table.expr import (
     DURATION,
     INSTANT,
     RATIO,
+    TRUE,
     Action,
     Expr,
     Reading,
@@ -132,11 +133,15 @@ class Unrolled(Reading[Formula]):
     """What indices are to a solver."""
 
     def __init__(
-        self, sizes: Sizes, fixed: Mapping[str, object], values: State, unsets: Unsets | None = None
+        self,
+        sizes: Sizes,
+        fixed: Mapping[str, object],
+        values: State,
+        unsets: Unsets | None = None,
+        kind: _Kind | None = None,
     ):
         self.sizes, self.fixed, self.values = sizes, fixed, values
-        self.unsets = Unsets() if unsets is None else unsets
-        self.kind = _Kind(sizes)
+        self.unsets, self.kind = unsets or Unsets(), kind or _Kind(sizes)
 
     @classmethod
     def initially(cls, table: Table, sizes: Sizes, fixed: Mapping[str, object]) -> Self:
@@ -146,12 +151,12 @@ class Unrolled(Reading[Formula]):
 
     def where(self, values: State) -> Self:
         """The same where the state is this."""
-        other = type(self)(self.sizes, self.fixed, values, self.unsets)
-        other.kind = self.kind
-        return other
+        return type(self)(self.sizes, self.fixed, values, self.unsets, self.kind)
 
     def read(self, term: Expr, bound: Binding) -> Formula:
         """What a term means here, as it was read where all that it reads was the same."""
+        if term.op == "parameter":
+            return bound[term]
         found = self.kind.meanings.get(term) or self._meanings(term)
         if found is None:
             return self._read(term, bound)
@@ -381,9 +386,11 @@ class Unrolled(Reading[Formula]):
             for case in cases:
                 at = 0 if effect.at is None else self.index(self.read(effect.at, case))
                 slot = (effect.variable.name, at)
-                where, value = self.read(effect.where, case), self.read(effect.value, case)
-                before = after.get(slot, self.values[slot])
-                after[slot] = formula.ite(where, value, before)
+                value = self.read(effect.value, case)
+                if effect.where is not TRUE:
+                    before = after.get(slot, self.values[slot])
+                    value = formula.ite(self.read(effect.where, case), value, before)
+                after[slot] = value
         return after
 
     def initial(self, table: Table) -> State:
@@ -481,8 +488,7 @@ class SymbolicRun:
         self.table, self.sizes, self.fixed = table, sizes, fixed
         self._reached, kind = _begun(table, frozenset(sizes.items()), frozenset(fixed.items()))
         self.start = self._reached.values
-        self.here = Unrolled(sizes, fixed, self.start, Unsets(self._reached.unsets))
-        self.here.kind = kind
+        self.here = Unrolled(sizes, fixed, self.start, Unsets(self._reached.unsets), kind)
         self.states = [self.start]
         self.conditions: list[tuple[str, Formula]] = []
         self.rows: list[tuple[Action, dict[Expr, Formula]]] = []

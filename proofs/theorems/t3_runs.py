@@ -111,16 +111,19 @@ def counted_fast(length: Expr) -> Expr:
     return fastest(length) - length
 
 
+NUMBERS = frozenset(name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO))
+"""The constants that are durations or the drift."""
+
+
 def choices_of(
     client: Profile, world: Environment, others: Mapping[str, object]
 ) -> dict[str, object]:
     """The first host's choices, and the other's; all durations and the drift stay open."""
     facts = {**client.facts(), **world.facts()}
-    open_ = {name for name, c in CONSTANTS.items() if c.sort in (DURATION, RATIO)}
-    known = {name: value for name, value in facts.items() if name not in open_}
     return {
         name: value if isinstance(CONSTANTS[name], Expr) else (value, others.get(name))
-        for name, value in known.items()
+        for name, value in facts.items()
+        if name not in NUMBERS
     }
 
 
