@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import accumulate
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +44,7 @@ class Read(Sequence[Any]):
     Each becomes an object of Python's when it is looked at: to assert them needs none.
     """
 
-    def __init__(self, vector: Any, numbers: range):
+    def __init__(self, vector: Any, numbers: Sequence[int]):
         self._vector, self._numbers = vector, numbers
 
     def __len__(self) -> int:
@@ -67,6 +66,8 @@ class Read(Sequence[Any]):
 def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[Read]]:
     """Parts of assertions as Z3 reads their text, in a context of its own.
 
+    The text has each assertion once: steps of a case have most of theirs in common.
+
     In a context that is shared Z3's search depends on what else was asked or declared, and with it
     whether it comes to an end before it gives up.
     """
@@ -74,13 +75,12 @@ def read_by_z3(*parts: Sequence[Formula]) -> tuple[Any, list[Read]]:
 
     keep_memory()
     own = z3.Context()
-    read = z3.parse_smt2_string(script(parts, rounds=False), ctx=own)
-    if len(read) != sum(map(len, parts)):
-        raise ValueError(f"{sum(map(len, parts))} assertions were written, and {len(read)} read")
-    ends = list(accumulate(map(len, parts)))
-    return own, [
-        Read(read, range(end - len(part), end)) for part, end in zip(parts, ends, strict=True)
-    ]
+    once = dict.fromkeys(term for part in parts for term in part)
+    read = z3.parse_smt2_string(script([tuple(once)], rounds=False), ctx=own)
+    if len(read) != len(once):
+        raise ValueError(f"{len(once)} assertions were written, and {len(read)} read")
+    numbers = {term: number for number, term in enumerate(once)}
+    return own, [Read(read, [numbers[term] for term in part]) for part in parts]
 
 
 def solve(assertions: Iterable[Formula], *tactics: str) -> tuple[str, Mapping[str, Value]]:
