@@ -25,7 +25,9 @@ the name of a witness is one that no assertion has.
 *Whether that member is the row's own* (`in_cases`).  What a conjunct says after a step is full of
 conditions that ask whether the witness is the row's parameter, and nearly all else depends on it.
 So the goal is said for each case, without them: it is as true as `(c & goal where c is true) |
-(~c & goal where c is false)`, whatever truth value c is.
+(~c & goal where c is false)`, whatever truth value c is.  A case that denies each part of a premise
+has no model with it, and is left out: most steps change nothing of a member that is not the row's
+own, and there the conjunct is as it was.
 
 What it does not know: models that are larger than those among few; and whether there is a model,
 where the instances have one.
@@ -109,9 +111,9 @@ class _Among:
 MARK = "!"
 """How the name of a witness begins, and no other name."""
 
-VALUES = ("holds", "word")
-"""Functions whose values are members that steps speak of: what a host holds, and the server's last
-word on an address."""
+VALUES = ("holds", "word", "request")
+"""Functions whose values are members that steps speak of: what a host holds, the server's last word
+on an address, and the request by which a client asks for more time."""
 
 KEPT = 1 << 16
 """Of so many terms it is kept whether they have quantifiers, and which of these functions."""
@@ -182,10 +184,11 @@ class _Instances:
 
     def said(self) -> Told:
         """The premises' instances, each once, and the goal's."""
-        goal = in_cases(self.read(self.goal, {}, True))
+        goal = self.read(self.goal, {}, True)
         read = [self.read(term, {}, True) for term in self.premises]
-        each = (part for term in read for part in (term.args if term.op == "and" else (term,)))
-        return tuple(part for part in dict.fromkeys(each) if part is not TRUE), goal
+        told = dict.fromkeys(part for term in read for part in _parts(term) if part is not TRUE)
+        left = in_cases(goal, tuple(told))
+        return (() if left is FALSE else tuple(told)), left
 
     def read(self, term: Formula, bound: Bound, side: Side) -> Formula:
         """A term without its quantifiers, where the variables bound around it are these members."""
@@ -239,21 +242,57 @@ class _Instances:
         return self.witnesses[key]
 
 
-def in_cases(goal: Formula) -> Formula:
-    """The same, without conditions on whether a witness is another symbol: a case for each."""
-    return formula.any_of(_cases(goal))
+def in_cases(goal: Formula, premises: Sequence[Formula] = ()) -> Formula:
+    """The same, without conditions on whether a witness is another symbol: a case for each.
+
+    Those are left out that deny each part of a premise.
+    """
+    return formula.any_of(case for case in _cases(goal) if not _denies(case, premises))
 
 
-def _cases(goal: Formula) -> Iterator[Formula]:
+@lru_cache(KEPT)
+def _cases(goal: Formula) -> tuple[Formula, ...]:
     """What is so in each case, the conditions first."""
     asked = _identities(goal)
     if not asked:
-        yield goal
-        return
+        return () if goal is FALSE else (goal,)
     first = min(asked, key=formula.text_of)
-    for case, value in ((first, TRUE), (~first, FALSE)):
-        for other in _cases(_where(goal, first, value)):
-            yield case & other
+    return tuple(
+        case & other
+        for case, value in ((first, TRUE), (~first, FALSE))
+        for other in _cases(_where(goal, first, value))
+    )
+
+
+def _denies(case: Formula, premises: Sequence[Formula]) -> bool:
+    """Whether the case says of each part of a premise that it is not so."""
+    true, false = _said(case)
+
+    def is_false(part: Formula) -> bool:
+        return part.args[0] in true if part.op == "not" else part in false
+
+    clauses = (term.args if term.op == "or" else (term,) for term in premises)
+    return any(all(map(is_false, parts)) for parts in clauses)
+
+
+@lru_cache(KEPT)
+def _said(case: Formula) -> tuple[frozenset[Formula], frozenset[Formula]]:
+    """What a case says to be so, part by part, and what not to be so."""
+    true, false = set[Formula](), set[Formula]()
+    waiting = [(case, True)]
+    while waiting:
+        term, holds = waiting.pop()
+        if term.op == "not":
+            term, holds = term.args[0], not holds
+        (true if holds else false).add(term)
+        if term.op == ("and" if holds else "or"):
+            waiting += [(arg, holds) for arg in term.args]
+    return frozenset(true), frozenset(false)
+
+
+def _parts(term: Formula) -> tuple[Formula, ...]:
+    """What a conjunction says, one by one."""
+    return term.args if term.op == "and" else (term,)
 
 
 @lru_cache(KEPT)

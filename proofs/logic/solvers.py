@@ -372,15 +372,17 @@ def _answered(
     own = [dict.fromkeys(terms) for terms in premises]
     shared = dict.fromkeys(term for term in own[0] if all(term in terms for terms in own))
     rounds = [
-        [*(term for term in terms if term not in shared), goal]
+        (*(term for term in terms if term not in shared), goal)
         for goal, terms in zip(goals, own, strict=True)
     ]
+    different = tuple(dict.fromkeys(rounds))
     start = time.perf_counter()
-    said = asked_once(ask or SOLVERS[solver], tuple(shared), tuple(map(tuple, rounds)), most)
+    words = asked_once(ask or SOLVERS[solver], tuple(shared), different, most)
     seconds = (time.perf_counter() - start) / len(some)
+    said = dict(zip(different, words, strict=True))
     return {
-        each.name: Answer(each, solver, ANSWERS.get(word, "unknown"), seconds)
-        for each, word in zip(some, said, strict=True)
+        each.name: Answer(each, solver, ANSWERS.get(said[terms], "unknown"), seconds)
+        for each, terms in zip(some, rounds, strict=True)
     }
 
 

@@ -59,6 +59,10 @@ WITH_A_MODEL: dict[str, list[Formula]] = {
     "of other sorts": [forall([P], GOOD(OF(P))), ~GOOD(A)],
     "who is another": [GOOD(A), ~forall([X], formula.ite(X == A, GOOD(A), GOOD(X) | TOLD))],
     "who is none of two": [A != B, ~forall([X], (X == A) | (X == B))],
+    "what fails of two": [GOOD(A), ~(GOOD(A) & TOLD)],
+    "what fails fails": [~GOOD(A), ~(GOOD(A) | TOLD)],
+    "one of two fails": [GOOD(A) | TOLD, ~GOOD(A)],
+    "one of three": [GOOD(A), GOOD(B) | ~TOLD, ~GOOD(B) | TOLD],
     "who is that one": [GOOD(A), ~forall([X], X != A)],
 }
 
@@ -146,6 +150,10 @@ DEFECTS = {
         "((first, TRUE), (~first, FALSE))",
         "((first, FALSE), (~first, TRUE))",
     ),
+    "what premises say in part denied": ("all(map(is_false", "any(map(is_false"),
+    "what premises say taken for denied": ("in true if part.op", "in false if part.op"),
+    "all parts of what is denied": ('("and" if holds else "or")', '("or" if holds else "and")'),
+    "what is said taken for denied": ("(true if holds else false)", "(false if holds else true)"),
     "decided once for all": ("_decided(asked, value)", "_decided(TRUE, TRUE)"),
     "read once for all members": ("(name, bound[name]) for name in sorted(term.open)", ""),
 }
@@ -218,6 +226,18 @@ def test_in_cases_a_goal_says_the_same_without_asking_who_the_witness_is() -> No
     assert asked > 20
 
 
+def test_of_a_case_that_denies_a_premise_nothing_is_asked() -> None:
+    """Most steps change nothing of a member that is not the row's own: there it is as before."""
+    assert at_witnesses([ALL_GOOD], ~forall([Y], GOOD(Y) | TOLD)) == ((), FALSE)
+    other = ~forall([X], formula.ite(X == A, TOLD, GOOD(X)))
+    _, goal = at_witnesses([ALL_GOOD], other)
+    assert goal.op == "and"
+    assert {~TOLD} < set(goal.args)
+    every = steps_of(only(sufficient(), "tick", "lapse")).values()
+    goals = [at_witnesses(each.first, each.assertions[-1])[1] for each in every]
+    assert 0 < sum(goal is FALSE for goal in goals) < len(every)
+
+
 def test_a_name_that_begins_as_a_witness_is_refused() -> None:
     """It might be the witness's, and something else be said of it."""
     marked = symbol("!Being0", THING)
@@ -260,7 +280,7 @@ def test_most_steps_are_proved_without_a_quantifier(
     refused = next(claim for claim, _ in t6() if claim.name == "T6-refused")
     every = [
         *steps_of(only(sufficient(), "lapse", "stop")).values(),
-        steps_of(only(refused, "renew"))["renew", "asked_in_time"],
+        steps_of(only(refused, "tick"))["tick", "asks_in_time"],
     ]
     assert len(first_answers(solver, every)) == len(every)
     later = [each for each in every if reasons().get((each.row, each.conjunct))]
@@ -268,7 +288,7 @@ def test_most_steps_are_proved_without_a_quantifier(
     assert later
     groups = len({each.conjunct for each in soon}) if solver == "cvc5" else 1
     first, others = asked[:groups], asked[groups:]
-    assert sum(some for some, _ in first) == len(soon)
+    assert len(soon) / 2 < sum(some for some, _ in first) < len(soon)  # some are one question
     assert not any(quantified for _, quantified in first)
     assert sum(few for few, _ in others) < len(later) + len(every) / 4
     assert others[-1] == (1, True)
