@@ -249,8 +249,9 @@ def answers(
 ) -> list[Answer]:
     """A solver's answers to obligations that differ in their last assertion only.
 
-    It is asked first whether the premises suffice that are expected to, unless what it proves by
-    these is `known`; then with all of them; then alone, what it does not decide among others.
+    It is asked first whether the premises suffice that are expected to (`first_answers`), unless
+    what it proves so is `known`; then with all of them; then alone, what it does not decide among
+    others.
     """
     check_same_premises(together)
     if known is None:
@@ -297,24 +298,28 @@ def first_answers(
     the row's parameters as well, and at what these have (`few_members.py`).  Only then it is asked
     about all members.
     Steps that take more than their conjunct (`reasons`) mostly need the parameters, and are asked
-    with these at once.  `other`: another solver's answers, from which is known what each needs.
+    with these at once.  So is what is not known to follow from some premises: of all of them, but
+    about all members only with the rest of the effort (`answers`).
+    `other`: another solver's answers, from which is known what each needs.
     """
     whole = len(INSTANCES)
 
     def begins(each: Obligation) -> int:
         if other is not None:
             return other[each.name].told if each.name in other else whole
-        return min(whole, 1 if reasons().get((each.row, each.conjunct)) else 0)
+        takes_more = not each.first or reasons().get((each.row, each.conjunct))
+        return min(whole, 1 if takes_more else 0)
 
     found: dict[str, Answer] = {}
     for number, told in enumerate((*INSTANCES, as_they_are)):
         every = [
             each
             for each in together
-            if each.first and each.name not in found and begins(each) <= number
+            if each.name not in found and begins(each) <= number and (each.first or number < whole)
         ]
         for left in _alike(every, number < whole) if solver == "cvc5" else [every]:
-            said = _proved(solver, left, [each.first for each in left], told)
+            premises = [each.first or each.assertions[:-1] for each in left]
+            said = _proved(solver, left, premises, told)
             found |= {name: replace(answer, told=number) for name, answer in said.items()}
     return found
 

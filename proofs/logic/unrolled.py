@@ -46,7 +46,6 @@ State = dict[Slot, Formula]
 Binding = Mapping[Expr, Formula]
 Sizes = Mapping[Sort, int]
 
-
 Known = bool | int | Fraction
 """What a term is that constants decide."""
 

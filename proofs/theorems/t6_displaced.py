@@ -101,9 +101,8 @@ def cases() -> tuple[tuple[Case, Expr], ...]:
 def follows(case: Case, goal: Expr) -> Obligation:
     """That the bound follows from the invariant."""
     logic = Logic(case.fixed)
-    before = tuple(premises(case, logic))
     return Obligation(
-        case.name, "follows", "displaced", (*before, ~logic.read(goal, {})), first=before
+        case.name, "follows", "displaced", (*premises(case, logic), ~logic.read(goal, {}))
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from holdover.proofs.logic import read_by_z3 as module
 from holdover.proofs.logic import solvers
-from holdover.proofs.logic.formula import REAL, TRUTH, Formula, any_of, symbol
+from holdover.proofs.logic.formula import REAL, TRUTH, Formula, any_of, symbol, text_of
 from holdover.proofs.logic.obligations import Obligation, reasons, script
 from holdover.proofs.logic.read_by_z3 import solve
 from holdover.proofs.logic.solvers import (
@@ -57,7 +57,7 @@ def test_memory_of_one_question_is_kept_for_the_next() -> None:
 
 
 def test_z3_is_asked_of_all_rows_of_a_case_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the expected premises suffice for it proves in one context; the rest row by row."""
+    """What is left of a stage is asked of all rows in the next one."""
     asked: list[int] = []
 
     def counting(
@@ -70,15 +70,36 @@ def test_z3_is_asked_of_all_rows_of_a_case_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(solvers, "SOLVERS", by)
     found = decide(case("rfc2131", TOLERATED["rfc2131"]), firing_too=False)
     assert found.proved
-    expected = [answer.obligation for answer in found.answers if answer.obligation.first]
-    rest = {answer.obligation.row for answer in found.answers if not answer.obligation.first}
-    stages, others = asked[: -len(rest)], asked[-len(rest) :]
-    assert len(stages) <= len(INSTANCES) + 1
-    later = [each for each in expected if reasons().get((each.row, each.conjunct))]
-    assert 100 < stages[0] < len(expected) - len(later)  # of many the question is the same
-    assert stages == sorted(stages, reverse=True)  # each is asked what is left of those before
-    assert sum(others) == len(found.answers) - len(expected)
-    assert len(rest) < 10
+    every = [answer.obligation for answer in found.answers]
+    later = [each for each in every if not each.first or reasons().get((each.row, each.conjunct))]
+    assert {bool(each.first) for each in later} == {True, False}
+    assert 100 < asked[0] < len(every) - len(later)  # of many the question is the same
+    assert len(asked) <= len(INSTANCES) + 1
+    assert asked == sorted(asked, reverse=True)  # each is asked what is left of those before
+
+
+def test_without_premises_that_are_expected_all_are_told_at_members_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What they do not prove there is not asked about all members with less than all effort."""
+    asked: list[int] = []
+
+    def noted(
+        before: Sequence[Formula], rounds: Sequence[Sequence[Formula]], most: int
+    ) -> list[str]:
+        terms = (*before, *(term for each in rounds for term in each))
+        assert not any("forall" in text_of(term) for term in terms)
+        asked.append(len(rounds))
+        return ask_z3(before, rounds, most)
+
+    by: dict[str, Ask] = {"z3": noted}
+    monkeypatch.setattr(solvers, "SOLVERS", by)
+    steps = steps_of(only(case("rfc2131", TOLERATED["rfc2131"]), "prolong"))
+    some = [each for each in steps.values() if not each.first]
+    assert first_answers("z3", some).keys() == {each.name for each in some}
+    said = [replace(each, assertions=(*each.assertions[:-1], X > 0)) for each in some]
+    assert not first_answers("z3", said)
+    assert asked == [2, 1]
 
 
 def test_what_one_solver_needed_tells_the_other_where_to_begin_and_not_what_to_say(
