@@ -276,7 +276,6 @@ COMBINED: tuple[Kind, ...] = (
 
 ANCHORS = (("REQUEST", False), ("ACK", True), ("ACK", False), ("PROBE", True), ("PROBE", False))
 
-
 MISSED: tuple[tuple[str, Mapping[str, Any], tuple[str, ...], tuple[tuple[str, bool], ...]], ...]
 MISSED = (
     ("lost", {}, ("loses",), ANCHORS),
@@ -287,7 +286,6 @@ MISSED = (
     ("restarted", {"restart": "REMAINDER"}, ("stops", "restarts"), ANCHORS[:2]),
 )
 """What keeps an ACK that shortens a lease from a client that heeds it: facts, faults, anchors."""
-
 
 HEARD: tuple[tuple[str, Expr, tuple[tuple[str, bool], ...]], ...] = (
     ("none", outstay(h, full, full), ANCHORS),
