@@ -144,8 +144,9 @@ def test_obligations_come_out_as_cvc5_decided_them_and_a_changed_one_is_asked(pr
 
 
 @pytest.mark.usefixtures("forgotten")
-def test_a_kept_answer_that_refutes_is_no_proof() -> None:
+def test_a_kept_answer_that_refutes_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all premises; where fewer were refuted, all are another text."""
+    monkeypatch.setattr(solvers, "INSTANCES", ())
     some = [replace(each, first=()) for each in lapses()[:4]]
     with listening(None, {}) as listener:
         assert set(decided(some).values()) == {"proved"}
