@@ -10,6 +10,7 @@ What it does not know: symmetry, threads, and searches that are kept.  `engine.p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from holdover.model.engine.kernel import expand, insert
 from holdover.model.packed.components import MEASURE, STEP, PackedRule
 from holdover.model.packed.program import LEAST_VALUE, Program, Tally, empty_tally
 from holdover.model.packed.tabulated import Tabulated
-from holdover.model.readings.ground import MISREAD, Array, Ground, evaluate, value
+from holdover.model.readings.ground import MISREAD, Array, Ground, conjuncts, evaluate, value
 from holdover.model.table.expr import Expr
 
 ROOM = 1 << 16
@@ -109,21 +110,40 @@ class Ways:
 
         TypeError if one reads an instant there that is not set.
         """
+        grounded = self.tabulated.reading.read(term, {p: value(v) for p, v in binding.items()})
+        found: Array = np.ones(len(words), dtype=np.int64)
+        for part in conjuncts(grounded):
+            found = np.where(found == 1, self._in_each(words, part), found)
+        if (found == MISREAD).any():
+            raise TypeError(f"an instant that is not set is compared or moved: {term}")
+        return np.equal(found, 1)
+
+    def _in_each(self, words: Array, part: Ground) -> Array:
+        """What a term is in each of these states.
+
+        It is evaluated for all values together of the components that it is about, if these are
+        fewer than the states, and looked up.
+        """
         tabulated = self.tabulated
-        grounded = tabulated.reading.read(term, {p: value(v) for p, v in binding.items()})
+        about = sorted({tabulated.owner[slot] for slot in part.places})
+        kinds = [tabulated.components[number].kind for number in about]
+        numbers = [
+            (words >> np.uint64(tabulated.shifts[number]) & np.uint64((1 << kind.bits) - 1))
+            for number, kind in zip(about, kinds, strict=True)
+        ]
+        sizes = tuple(map(len, kinds))
+        few = prod(sizes) < len(words)
+        chosen = dict(zip(about, np.ix_(*map(np.arange, sizes)) if few else numbers, strict=True))
 
         def column(leaf: Ground) -> Array:
             (slot,) = leaf.args
             number = tabulated.owner[slot]
-            part, shift = tabulated.components[number], np.uint64(tabulated.shifts[number])
-            values: Array = part.kind.matrix[:, part.slots.index(slot)]
-            of_each: Array = values[words >> shift & np.uint64((1 << part.kind.bits) - 1)]
-            return of_each
+            component = tabulated.components[number]
+            values: Array = component.kind.matrix[:, component.slots.index(slot)]
+            return values[chosen[number]]
 
-        found: Array = np.broadcast_to(evaluate(grounded, column), words.shape)
-        if (found == MISREAD).any():
-            raise TypeError(f"an instant that is not set is compared or moved: {term}")
-        return np.equal(found, 1)
+        found = evaluate(part, column)
+        return np.broadcast_to(found, sizes)[tuple(numbers)] if few else found
 
 
 def larger(table: Array, count: int) -> Array:
