@@ -253,10 +253,14 @@ def load(name: str) -> Profile:
         return parse(text_file(path, "a profile"), name, printable(path.stem))
     if name not in builtin_names():
         raise InputError(f"no profile {show_value(name)}; {nearest(name, builtin_names())}")
-    text = (resources.files("holdover.model.clients") / "profiles" / f"{name}.toml").read_text(
-        "utf-8"
-    )
-    return parse(text, f"profiles/{name}.toml", name)
+    return _builtin(name)
+
+
+@cache
+def _builtin(name: str) -> Profile:
+    """A profile that comes with the project; the proofs ask for each a dozen times."""
+    folder = resources.files("holdover.model.clients") / "profiles"
+    return parse((folder / f"{name}.toml").read_text("utf-8"), f"profiles/{name}.toml", name)
 
 
 def text_file(path: Path, what: str) -> str:
