@@ -3,8 +3,9 @@
 A claim is a theorem's part, a pinned configuration, or the verdict on a profile that is stated
 here.  Tasks run side by side; what a task that dies was to check is *unknown*.  Claims about one
 configuration are one task, in which it is explored once.  All that the engine is asked about is
-one, so that few processes import numba, and networkx reads a configuration once.  Every other claim
-is a task of its own, but for T2 and T5.
+one, so that one process imports numba, and compiles kernels if need be, and networkx reads a
+configuration once.  T2 is with it, since T5 asks of what T2 has read.  Every other claim is a task
+of its own.
 """
 
 from __future__ import annotations
@@ -63,8 +64,6 @@ class Claim:
     @property
     def subject(self) -> tuple[str, str]:
         """What is looked at: claims that have it in common are checked one after the other."""
-        if self.kind in ("T2", "T5"):
-            return "clients that T2 proves", ""
         if self.kind in ASKED_OF_ENGINE:
             return BY_ENGINE
         if self.kind in ("graph", "pinned"):
@@ -74,8 +73,8 @@ class Claim:
         return self.kind, self.name
 
 
-ASKED_OF_ENGINE = ("T0-explored", "graph-engine", "T6-explored", "T7-explored")
-"""The kinds of claims of which the engine or its kernel is asked."""
+ASKED_OF_ENGINE = ("T0-explored", "T2", "T5", "graph-engine", "T6-explored", "T7-explored")
+"""The kinds of claims of which the engine or its kernel is asked, and T2, for T5 reads the same."""
 
 BY_ENGINE = "what the engine is asked about", ""
 """What these claims are about, and those about each configuration that the engine explores."""
