@@ -10,7 +10,6 @@ of its own.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -308,8 +307,6 @@ def check_task(task: Sequence[Claim], solvers: Sequence[str]) -> list[list[Check
         except Exception as error:
             found.append(unknown_for(claim, error))
     KEPT.forget()
-    gc.collect()
-    gc.freeze()  # what is left is kept for other tasks: it need not be looked through again
     return found
 
 

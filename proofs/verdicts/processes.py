@@ -5,18 +5,12 @@ import gc
 from holdover.model.readings.kept import keep
 
 
-def pause_collection() -> None:
-    """Have cyclic garbage collected between tasks alone.
-
-    What a task builds is kept until its end: to traverse it again and again frees nothing.
-    """
-    gc.freeze()
-    gc.disable()
-
-
 def begin() -> None:
-    """Look for garbage between tasks alone, and keep what is made of the table's sources."""
-    pause_collection()
+    """Look for no circles of garbage, and keep what is made of the table's sources.
+
+    What a task builds is kept until its end, and is then freed without that: circles are few.
+    """
+    gc.disable()
     keep()
 
 
