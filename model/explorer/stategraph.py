@@ -48,6 +48,7 @@ class StateGraph:
 
     instance: Instance
     states: Sequence[State]
+    numbers: Mapping[State, int]
     steps: Sequence[int]
     graph: nx.DiGraph[int]
     ends: frozenset[int]
@@ -91,7 +92,7 @@ def grow(
                 ways[there] = join_edges(ways[there], rows[edge]) if there in ways else rows[edge]
             if count > most:
                 raise TooManyStatesError(most)
-        return StateGraph(instance, states, taken, of_edges(after), frozenset(ends))
+        return StateGraph(instance, states, numbers, taken, of_edges(after), frozenset(ends))
 
 
 # What networkx says ------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ def read(
     distances = how_far(grown)
     parts = components(graph)
     return GraphReading(
-        frozenset(states[node] for node in distances),
+        frozenset(grown.numbers if len(distances) == len(states) else (states[n] for n in distances)),
         sum(grown.steps[node] for node in distances),
         max(distances.values()),
         shortest_runs(grown, distances, always, steps),

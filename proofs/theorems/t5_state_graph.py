@@ -98,8 +98,8 @@ def same_graph(
 
 def differences(graph: GraphReading, found: Exploration) -> Iterator[str]:
     """Where networkx differs from what the explorer says of states, steps and shortest runs."""
-    numbered = found.index.keys()
-    if graph.states != numbered or list(numbered) != found.states:
+    states = frozenset(found.index)
+    if graph.states != states or list(found.index) != found.states:
         states = frozenset(found.states)
         missing, extra = len(graph.states - states), len(found.states) - len(graph.states & states)
         yield f"the explorer lacks {missing} states within reach and has {extra} that are not"
