@@ -161,7 +161,7 @@ def lasting(found: Exploration, names: Sequence[str]) -> tuple[str, ...]:
     """Which of these come about eventually, from every state."""
     if not names or not found.complete:
         return ()
-    from holdover.model.explorer.graphs import never_reaches, steps_of
+    from holdover.model.explorer.transitions import never_reaches, steps_of
 
     taken = steps_of(found)
     goals = {name: found.instance.predicate(EVENTUALLY[name]) for name in names}

@@ -115,7 +115,7 @@ def explore(
 ) -> Exploration:
     """Every state within reach, or with `stop` those before the first violation.
 
-    With `keep_steps`, a graph of them (`graphs.py`) need not take each step once more.
+    With `keep_steps`, a graph of them (`transitions.py`) need not take each step once more.
     `memory` in bytes bounds what is stored; a search that reaches it is not complete.
     """
     seen = Exploration(instance)

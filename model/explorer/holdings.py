@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import networkx as nx
 
@@ -65,8 +66,7 @@ FACTS: Sequence[tuple[str, Expr]] = (
 GOAL = "goal"
 
 
-@dataclass(frozen=True, order=True)
-class Holdings:
+class Holdings(NamedTuple):
     """What is seen of a state: the `FACTS` of each host that holds; whether the server is there."""
 
     holders: tuple[tuple[int, ...], ...]

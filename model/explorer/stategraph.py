@@ -42,8 +42,8 @@ class TooManyStatesError(Exception):
 class StateGraph:
     """Every state within reach as a numbered node, from 0, and every step, loops too, as an edge.
 
-    The `actions` of an edge name its rows.  `steps` has how many steps were taken from each state,
-    and `ends` the states at which the graph was ended.
+    The `actions` of an edge name its rows.  `numbers` has the node of each state, `steps` how many
+    steps were taken from each state, and `ends` the states at which the graph was ended.
     """
 
     instance: Instance
@@ -132,7 +132,9 @@ def read(
     distances = how_far(grown)
     parts = components(graph)
     return GraphReading(
-        frozenset(grown.numbers if len(distances) == len(states) else (states[n] for n in distances)),
+        frozenset(
+            grown.numbers if len(distances) == len(states) else (states[n] for n in distances)
+        ),
         sum(grown.steps[node] for node in distances),
         max(distances.values()),
         shortest_runs(grown, distances, always, steps),

@@ -314,7 +314,7 @@ def shortest_runs(seen: Exploration) -> nx.DiGraph[int]:
 
 
 def _write_graph(seen: Exploration, path: Path, option: str) -> None:
-    from holdover.model.explorer.graphs import graph
+    from holdover.model.explorer.transitions import graph
 
     count = len(seen.states)
     if path.suffix == ".graphml" or count <= DRAWABLE:

@@ -11,7 +11,8 @@ import networkx as nx
 import pytest
 
 from holdover.model.explorer.explore import Exploration, explore
-from holdover.model.explorer.graphs import dominators, quotient, unavoidable
+from holdover.model.explorer.graphs import dominators, unavoidable
+from holdover.model.explorer.transitions import quotient
 from holdover.model.readings.finite import Instance, Label, State
 from holdover.model.readings.interpreter import Interpreter
 from holdover.model.readings.interpreter import State as Moment

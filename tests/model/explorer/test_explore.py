@@ -11,15 +11,8 @@ import networkx as nx
 import pytest
 
 from holdover.model.explorer.explore import Exploration, bytes_per_state, explore
-from holdover.model.explorer.graphs import (
-    dominators,
-    graph,
-    never_reaches,
-    pause_collection,
-    quotient,
-    steps_of,
-    unavoidable,
-)
+from holdover.model.explorer.graphs import dominators, pause_collection, unavoidable
+from holdover.model.explorer.transitions import graph, never_reaches, quotient, steps_of
 from holdover.model.readings.finite import Instance, State
 from holdover.model.table.properties import ALWAYS, EXCLUSIVE, OBEYS_NAK, SOMETIMES, STEPS
 from holdover.model.table.table import LEASE_TABLE

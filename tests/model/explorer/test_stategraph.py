@@ -121,7 +121,7 @@ def test_a_row_without_which_time_stands_still_is_missed(build: Build) -> None:
 
 
 def test_what_comes_in_the_end_is_what_arrays_say(build: Build) -> None:
-    from holdover.model.explorer.graphs import never_reaches, steps_of
+    from holdover.model.explorer.transitions import never_reaches, steps_of
 
     for faults in (("mutes",), ("crashes",), ("crashes", "restarts"), ("freezes",)):
         instance = build("rfc2131", *faults, hosts=1)

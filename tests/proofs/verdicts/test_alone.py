@@ -8,8 +8,8 @@ from holdover.model.clients.network import ClientKind
 from holdover.model.clients.profile import STANDARD, Profile, builtin_names, load
 from holdover.model.explorer.configurations import EVENTUALLY, FAULT_ROWS
 from holdover.model.explorer.explore import explore
-from holdover.model.explorer.graphs import never_reaches, steps_of
 from holdover.model.explorer.instances import small_instance
+from holdover.model.explorer.transitions import never_reaches, steps_of
 from holdover.proofs.verdicts.alone import SAYS, VerdictAlone, judge_alone, strand
 
 RFC = load("rfc2131")
