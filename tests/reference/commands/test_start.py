@@ -26,7 +26,7 @@ finally:
 """
 
 
-def imported(*words: str) -> tuple[set[str], int]:
+def imported(*words: str, status: int = 0) -> tuple[set[str], int]:
     """The packages that a command has imported in the end, and how many modules of ours."""
     done = subprocess.run(
         [sys.executable, "-c", LOOKS.format(words=list(words))],
@@ -34,7 +34,7 @@ def imported(*words: str) -> tuple[set[str], int]:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     *_, packages, ours = done.stderr.splitlines()
     return set(packages.split()), int(ours)
 
@@ -63,6 +63,11 @@ def test_what_needs_no_solver_and_no_search_imports_none(words: str) -> None:
 @pytest.mark.parametrize("words", ["--help", "--version", "grace"])
 def test_plain_lines_need_nothing_that_lays_out_tables(words: str) -> None:
     assert "rich" not in imported(*words.split())[0]
+
+
+def test_what_runs_to_a_collision_have_in_common_needs_no_numpy() -> None:
+    packages, _ = imported("verify", "udhcpc-1.30", status=1)
+    assert packages & HEAVY == {"z3", "networkx"}
 
 
 def test_who_uses_it_imports_it() -> None:
