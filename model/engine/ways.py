@@ -140,10 +140,13 @@ class Ways:
             number = tabulated.owner[slot]
             component = tabulated.components[number]
             values: Array = component.kind.matrix[:, component.slots.index(slot)]
-            return values[chosen[number]]
+            there: Array = values[chosen[number]]
+            return there
 
-        found = evaluate(part, column)
-        return np.broadcast_to(found, sizes)[tuple(numbers)] if few else found
+        found: Array = evaluate(part, column)
+        if few:
+            found = np.broadcast_to(found, sizes)[tuple(numbers)]
+        return found
 
 
 def larger(table: Array, count: int) -> Array:
