@@ -53,6 +53,12 @@ PARTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """By part: the names of instants, in their order, and what was done until then."""
 
+TRIED = (
+    "What was tried to take less: decisions [89](decisions/0089-less-python.md) and\n"
+    "[92](decisions/0092-compiled-or-awake.md)."
+)
+"""Where the page says so."""
+
 Spent = dict[tuple[str, str], float]
 """Seconds, by part and name of the instant at its end."""
 
@@ -194,4 +200,4 @@ def remains(found: Apart) -> str:
     if PEER in found.own:
         peer = statistics.median(found.own[PEER])
         words += f" dhcpcd takes {1e6 * peer:.0f} µs."
-    return words
+    return f"{words}\n{TRIED}"
