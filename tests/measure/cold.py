@@ -3,12 +3,12 @@
 Theory of operation.  The parts of an exchange (`bytecodes.py`) are done one after the other, as a
 client does them whose server has answered; before each turn is a pause.  Of each part the median of
 what it took by the clock is shown, for each length of the pause.  No part waits for anything, and
-each executes the same bytecodes in every turn.  So what differs between the columns is what the
-processor has to fetch anew, because other work went on meanwhile.
+each executes the same bytecodes in every turn.  So what differs between the columns is the state in
+which the pause, and other work meanwhile, leave the processor.
 
 The bare program's parts (`bare.py`) are done in turns of their own.
 
-What it does not know: which of the caches it is; what else the machine does.  `chrt -f 10` in front
+What it does not know: whether it is caches or the clock; what else the machine does.  `chrt -f 10` in front
 of the command keeps other work away while a part is done, not while it pauses.
 """
 
