@@ -8,8 +8,8 @@ which the pause, and other work meanwhile, leave the processor.
 
 The bare program's parts (`bare.py`) are done in turns of their own.
 
-What it does not know: whether it is caches or the clock; what else the machine does.  `chrt -f 10` in front
-of the command keeps other work away while a part is done, not while it pauses.
+What it does not know: whether it is caches or the clock; what else the machine does.  `chrt -f 10`
+in front of the command keeps other work away while a part is done, not while it pauses.
 """
 
 from __future__ import annotations
